@@ -1,0 +1,309 @@
+//! The record of a job, and of one of its runs.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::{CancelId, JobId, RunId, UserId};
+use crate::log::Log;
+use crate::payload::Payload;
+use crate::seal::Sealed;
+use crate::time::Moment;
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Created, and nothing has asked it to run.
+    Pending,
+    /// A run is on: queued, being worked on, or waiting for its next attempt.
+    Running,
+    /// Its last run ended well.
+    Completed,
+    /// Its last run ended badly.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status, in the order of a job's life.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether a job in it does nothing more by itself.
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// How urgent a job is: each priority has a queue and workers of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Before the others.
+    High,
+    /// In between.
+    Medium,
+    /// The default.
+    #[default]
+    Low,
+}
+
+impl Priority {
+    /// Every priority, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// The text names none of the known values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of {0}")]
+pub struct Unknown(&'static str);
+
+impl FromStr for Status {
+    type Err = Unknown;
+
+    /// In any case; `IN_PROGRESS` is read as running and `canceled` as cancelled.
+    fn from_str(text: &str) -> Result<Self, Unknown> {
+        match text.to_ascii_lowercase().as_str() {
+            "pending" => Ok(Self::Pending),
+            "running" | "in_progress" => Ok(Self::Running),
+            "completed" => Ok(Self::Completed),
+            "failed" => Ok(Self::Failed),
+            "cancelled" | "canceled" => Ok(Self::Cancelled),
+            _ => Err(Unknown("pending, running, completed, failed, cancelled")),
+        }
+    }
+}
+
+impl FromStr for Priority {
+    type Err = Unknown;
+
+    /// In any case.
+    fn from_str(text: &str) -> Result<Self, Unknown> {
+        match text.to_ascii_lowercase().as_str() {
+            "high" => Ok(Self::High),
+            "medium" => Ok(Self::Medium),
+            "low" => Ok(Self::Low),
+            _ => Err(Unknown("high, medium, low")),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A job, as read from the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Who owns it.
+    pub user_id: UserId,
+    /// What its owner calls it.
+    pub task_name: String,
+    /// What runs it.
+    pub task_type: String,
+    /// Its payload, or the fact that it is kept beside the record.
+    pub payload: PayloadPlace,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Where it stands.
+    pub status: Status,
+    /// Grows by one with each write, and fences each write.
+    pub version: u64,
+    /// How many attempts may follow a run's first.
+    pub max_retries: u32,
+    /// Where to tell of its end.
+    pub webhook: Option<JobWebhook>,
+    /// The run that is on, or the last one.
+    pub run: Option<Run>,
+    /// What happened to it lately.
+    pub log: Log,
+    /// When it was created.
+    pub created_at: Moment,
+    /// When it was written last.
+    pub updated_at: Moment,
+    /// Which cancellation ended it.
+    pub cancel_id: Option<CancelId>,
+    /// Set when it was deleted: nobody sees it any more, and what hangs on it is being removed.
+    pub deleted_at: Option<Moment>,
+    /// When the table may forget it.
+    pub expires_at: Option<Moment>,
+}
+
+/// Where a job's payload is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayloadPlace {
+    /// In the record.
+    Here(Payload),
+    /// In a record of its own, for every write bills the whole item. Its beginning is kept for the search.
+    Apart {
+        /// What the search looks at.
+        head: String,
+    },
+}
+
+/// Where a job tells of its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobWebhook {
+    /// The URL.
+    pub url: String,
+    /// The secret that was given with it; without one the owner's own signs.
+    pub secret: Option<Sealed>,
+}
+
+/// One run: all attempts between a start and an end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Its id.
+    #[serde(rename = "runId")]
+    pub id: RunId,
+    /// How many attempts have begun.
+    pub attempt: u32,
+    /// When it was asked for.
+    #[serde(with = "crate::time::millis")]
+    pub started_at: Moment,
+    /// Who works on it, and until when that is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// No attempt may begin before.
+    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Moment>,
+    /// When it ended.
+    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Moment>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Status>,
+    /// What its task answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// What went wrong last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Whether it was given up because its workers kept dying.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dead_lettered: bool,
+}
+
+/// The right to work on a run for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// When it lapses.
+    #[serde(with = "crate::time::millis")]
+    pub until: Moment,
+    /// Tells two claims of the same moment apart.
+    pub holder: u32,
+}
+
+impl Run {
+    /// A run that nobody works on yet.
+    pub fn new(id: RunId, started_at: Moment) -> Self {
+        Self {
+            id,
+            attempt: 0,
+            started_at,
+            lease: None,
+            not_before: None,
+            completed_at: None,
+            outcome: None,
+            result: None,
+            last_error: None,
+            dead_lettered: false,
+        }
+    }
+
+    /// How many attempts followed the first.
+    pub fn retry_count(&self) -> u32 {
+        self.attempt.saturating_sub(1)
+    }
+
+    /// From the start to the end, once it has ended.
+    pub fn duration(&self) -> Option<Duration> {
+        self.completed_at.map(|end| end.since(self.started_at))
+    }
+}
+
+impl Job {
+    /// What the search looks at: the task's name and the beginning of the payload, in lower case.
+    pub fn search_text(&self) -> String {
+        let head = match &self.payload {
+            PayloadPlace::Here(payload) => search_head(payload),
+            PayloadPlace::Apart { head } => head.clone(),
+        };
+        format!("{}\n{head}", self.task_name.to_lowercase())
+    }
+}
+
+/// How much of a payload the search looks at.
+pub const SEARCHED_BYTES: usize = 512;
+
+/// The part of a payload that the search looks at.
+pub fn search_head(payload: &Payload) -> String {
+    let text = payload.as_str();
+    let mut end = text.len().min(SEARCHED_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_in_any_case_and_written_in_lower() {
+        assert_eq!("HIGH".parse(), Ok(Priority::High));
+        assert_eq!("In_Progress".parse(), Ok(Status::Running));
+        for status in Status::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
+        }
+        for priority in Priority::ALL {
+            assert_eq!(priority.as_str().parse(), Ok(priority));
+        }
+        assert!("urgent".parse::<Priority>().unwrap_err().to_string().contains("high, medium, low"));
+    }
+
+    #[test]
+    fn the_search_sees_the_beginning_of_the_payload_in_lower_case() {
+        let text = format!("\"{}\"", "É".repeat(400));
+        let payload = Payload::stored(text).unwrap();
+        let head = search_head(&payload);
+        assert!(head.starts_with("\"éé") && head.len() <= SEARCHED_BYTES);
+    }
+}

@@ -1,0 +1,22 @@
+//! What a job is, who owns it and what may happen to it.
+//!
+//! Nothing here does I/O, reads a clock or rolls dice: time and randomness are arguments. The other rooms
+//! store these records, send these messages and translate these errors; the decisions are made here.
+
+pub mod delivery;
+pub mod event;
+pub mod filter;
+pub mod id;
+pub mod input;
+pub mod job;
+pub mod life;
+pub mod log;
+pub mod message;
+pub mod payload;
+pub mod retry;
+pub mod seal;
+pub mod signature;
+pub mod task;
+pub mod time;
+pub mod user;
+pub mod webhook_url;

@@ -1,0 +1,99 @@
+//! What travels through the queues. The member names are a contract: a queue outlives a deployment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CancelId, JobId, RunId, UserId, WebhookId};
+
+/// A message of the three job queues.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum JobMessage {
+    /// Run the job under this run, if it stands as the sender saw it or runs under this run already.
+    Run {
+        /// The job.
+        job_id: JobId,
+        /// The run that the sender made.
+        run_id: RunId,
+        /// The job's version that the sender saw.
+        version: u64,
+    },
+    /// Remove what a deleted job left behind.
+    Purge {
+        /// The job.
+        job_id: JobId,
+    },
+}
+
+impl JobMessage {
+    /// The job it is about.
+    pub fn job_id(&self) -> JobId {
+        match self {
+            Self::Run { job_id, .. } | Self::Purge { job_id } => *job_id,
+        }
+    }
+}
+
+/// Whose secret signs a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Endpoint {
+    /// The job's own `webhookUrl`: its `webhookSecret`, or else its owner's secret.
+    Job,
+    /// The deployment's `WEBHOOK_URL`: the deployment's secret.
+    Deployment,
+}
+
+impl Endpoint {
+    /// Its id in delivery records, and a part of the `webhook-id`.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Deployment => "deployment",
+        }
+    }
+}
+
+/// A message of the webhooks queue: deliver this body to that URL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deliver {
+    /// The same on every attempt, duplicate and redelivery.
+    pub webhook_id: WebhookId,
+    /// The job it tells of.
+    pub job_id: JobId,
+    /// The job's owner.
+    pub user_id: UserId,
+    /// The run it tells of.
+    pub run_id: RunId,
+    /// Where it goes, by id.
+    pub endpoint_id: Endpoint,
+    /// Where it goes.
+    pub url: String,
+    /// The exact bytes to sign and send.
+    pub body: String,
+    /// 0, and one more with each redelivery that somebody asks for.
+    #[serde(default)]
+    pub round: u32,
+    /// Set where a cancellation announced itself before it was written: deliver only if the job shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_id: Option<CancelId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_on_the_wire_do_not_change() {
+        let job = "job_018bcfe568007abcabababababababab";
+        let run = "run_018bcfe568007abcabababababababab";
+        let text = format!(r#"{{"kind":"run","jobId":"{job}","runId":"{run}","version":7}}"#);
+        let message: JobMessage = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            message,
+            JobMessage::Run { job_id: job.parse().unwrap(), run_id: run.parse().unwrap(), version: 7 }
+        );
+        assert_eq!(serde_json::to_string(&message).unwrap(), text);
+        assert!(serde_json::from_str::<JobMessage>(r#"{"kind":"explode"}"#).is_err());
+    }
+}
