@@ -212,7 +212,8 @@ impl Inner {
     }
 
     fn build(&self, secure: bool) -> Result<reqwest::Client, reqwest::Error> {
-        let resolver = GuardedResolver { guard: self.guard.clone(), lookup: Arc::clone(&self.options.lookup) };
+        let resolver =
+            GuardedResolver { guard: self.guard.clone(), lookup: Arc::clone(&self.options.lookup) };
         let mut builder = reqwest::Client::builder()
             .dns_resolver(resolver)
             .user_agent(self.options.user_agent.clone())

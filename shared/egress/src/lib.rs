@@ -20,5 +20,5 @@ pub use client::{Client, Options, Request, Response};
 pub use failure::{Failure, FailureClass};
 pub use guard::{AddressGuard, Refused};
 pub use headers::is_reserved;
-pub use resolve::{Lookup, Looking, SystemLookup};
+pub use resolve::{Looking, Lookup, SystemLookup};
 pub use retry_after::RetryAfter;
