@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -108,6 +109,9 @@ impl Client {
 
     /// Sends the request once and reads the answer.
     ///
+    /// Only a request of which nothing went out, because an idle connection turned out to be closed, moves to a
+    /// new connection.
+    ///
     /// Dropping the future drops the connection. A lookup that hangs in the operating system goes on in its own
     /// thread after the timeout, but nobody waits for it.
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
@@ -135,10 +139,14 @@ impl Client {
         let client = self.inner.client(request.url.scheme() == "https")?;
         let deadline = start + request.timeout;
         let cap = request.cap;
+        let expects_body = matches!(request.method, Method::POST | Method::PUT | Method::PATCH);
 
         let mut call = client.request(request.method, request.url).headers(headers::own(request.headers));
         if !request.body.is_empty() {
             call = call.body(request.body);
+        } else if expects_body {
+            // Some servers answer 411 without it (RFC 9110, section 8.6).
+            call = call.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut response = timeout_at(deadline, call.send()).await.map_err(|_| Fault::Late(None))??;
         let status = response.status();
@@ -247,3 +255,6 @@ impl fmt::Debug for Options {
         f.debug_struct("Options").field("allow", &self.allow).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
