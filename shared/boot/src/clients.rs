@@ -1,0 +1,89 @@
+//! AWS clients that cost nothing until they are used.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+/// The clients of one process; each is made when it is asked for.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    config: SdkConfig,
+}
+
+impl Clients {
+    /// From the environment: region, credentials and `AWS_ENDPOINT_URL`. Nothing goes over the network, and no
+    /// certificate is read, before the first call.
+    pub async fn from_environment() -> Self {
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            // The default chain would end by asking the instance metadata service, which Lambda does not have.
+            .region(EnvironmentVariableRegionProvider::new())
+            .http_client(WhenNeeded::default())
+            .timeout_config(timeouts())
+            .retry_config(RetryConfig::standard());
+        Self { config: loader.load().await }
+    }
+
+    /// From a configuration that exists: the engine inside this process, or a test's connector.
+    pub fn from_config(config: &SdkConfig) -> Self {
+        Self { config: config.clone() }
+    }
+
+    /// The configuration that they share.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// DynamoDB.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// SQS.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// Secrets Manager.
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.config)
+    }
+}
+
+/// A call that hangs must not eat the function's time: what one attempt and all of them may take.
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(15))
+        .build()
+}
+
+/// The SDK's HTTP client, made at its first use. Made at once, it would parse the certificate store in the
+/// start of every Lambda, and of every process that talks to an engine inside itself.
+#[derive(Clone, Debug, Default)]
+struct WhenNeeded(Arc<OnceLock<SharedHttpClient>>);
+
+impl HttpClient for WhenNeeded {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let made = self.0.get_or_init(|| {
+            aws_smithy_http_client::Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .build_https()
+        });
+        made.http_connector(settings, components)
+    }
+}

@@ -1,0 +1,78 @@
+//! Log lines: JSON where a machine reads them, plain text where a person does.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::Vars;
+
+/// Libraries whose finer levels print requests with their bodies and tokens.
+const QUIET: [&str; 9] = [
+    "aws_config",
+    "aws_runtime",
+    "aws_smithy_http_client",
+    "aws_smithy_runtime",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "lambda_runtime",
+    "rustls",
+];
+
+/// Starts the log of this process, at the level that `LOG_LEVEL` names (`info` without one).
+///
+/// In Lambda, and wherever standard output is no terminal, each line is one JSON object. A second call does
+/// nothing, so that several functions may share one process.
+pub fn init() {
+    let mut vars = Vars::from_process();
+    let level = vars.text("LOG_LEVEL").unwrap_or_default();
+    let in_lambda = vars.text("AWS_LAMBDA_FUNCTION_NAME").is_some();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(&level)).with_writer(std::io::stdout);
+    let outcome = if in_lambda || !std::io::stdout().is_terminal() {
+        builder.json().flatten_event(true).with_span_list(false).with_target(true).try_init()
+    } else {
+        builder.compact().with_target(false).try_init()
+    };
+    if outcome.is_err() {
+        tracing::debug!("the log of this process was set up before");
+    }
+}
+
+/// What is logged at this level. A text that names no level counts as `info`: a log is no reason not to start.
+fn filter(level: &str) -> EnvFilter {
+    let level = level.parse().unwrap_or(LevelFilter::INFO);
+    let mut filter = EnvFilter::default().add_directive(level.into());
+    for library in QUIET {
+        let quiet = level.min(LevelFilter::INFO);
+        if let Ok(directive) = format!("{library}={quiet}").parse() {
+            filter = filter.add_directive(directive);
+        }
+    }
+    filter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_stay_quiet_at_every_level() {
+        let all = filter("TRACE").to_string();
+        assert!(all.contains("hyper=info") && all.contains("aws_smithy_runtime=info"), "{all}");
+        assert!(all.contains("trace"), "{all}");
+        assert!(filter("error").to_string().contains("hyper=error"));
+    }
+
+    #[test]
+    fn an_unknown_level_is_info() {
+        assert_eq!(filter("loud").max_level_hint(), Some(LevelFilter::INFO));
+        assert_eq!(filter("").max_level_hint(), Some(LevelFilter::INFO));
+    }
+
+    #[test]
+    fn starting_twice_is_harmless() {
+        init();
+        init();
+    }
+}
