@@ -158,7 +158,8 @@ impl Delivery {
 
 /// The deliveries that `run`'s end owes, with the same ids and bodies whenever it is asked.
 pub fn owed(job: &Job, run: &Run, payload: &Payload, deployment_url: Option<&str>) -> Vec<Deliver> {
-    let (Some(event), Some(body)) = (run.outcome.and_then(EventType::of), event::body(job, run, payload)) else {
+    let (Some(event), Some(body)) = (run.outcome.and_then(EventType::of), event::body(job, run, payload))
+    else {
         return Vec::new();
     };
     let own = job.webhook.as_ref().map(|webhook| (Endpoint::Job, webhook.url.as_str()));

@@ -44,8 +44,10 @@ impl JobFilter {
     pub fn cells(&self) -> Vec<(Status, Priority)> {
         let statuses = if self.statuses.is_empty() { &Status::ALL[..] } else { &self.statuses };
         let priorities = if self.priorities.is_empty() { &Priority::ALL[..] } else { &self.priorities };
-        let mut cells: Vec<_> =
-            statuses.iter().flat_map(|status| priorities.iter().map(move |priority| (*status, *priority))).collect();
+        let mut cells: Vec<_> = statuses
+            .iter()
+            .flat_map(|status| priorities.iter().map(move |priority| (*status, *priority)))
+            .collect();
         cells.sort_unstable();
         cells.dedup();
         cells

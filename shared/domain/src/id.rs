@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn one_spelling_an_id() {
         let id = JobId::fresh(Moment::from_millis(0), &Fixed(0xab)).to_string();
-        for wrong in [id.to_uppercase(), id.replace("job_", "usr_"), format!("{id}0"), String::new(), "job_".into()]
+        for wrong in
+            [id.to_uppercase(), id.replace("job_", "usr_"), format!("{id}0"), String::new(), "job_".into()]
         {
             assert!(wrong.parse::<JobId>().is_err(), "{wrong}");
         }

@@ -55,7 +55,9 @@ impl Fields {
             Some(b'{') => {}
             Some(_) => {
                 let whole: Result<&RawValue, _> = serde_json::from_str(text);
-                return Err(whole.map_or_else(|e| NotAnObject::Syntax(e.to_string()), |_| NotAnObject::OtherValue));
+                return Err(
+                    whole.map_or_else(|e| NotAnObject::Syntax(e.to_string()), |_| NotAnObject::OtherValue)
+                );
             }
         }
         let members = serde_json::from_str(text).map_err(|e| NotAnObject::Syntax(e.to_string()))?;
@@ -163,7 +165,8 @@ mod tests {
 
     #[test]
     fn takes_members_under_either_name_and_reports_the_rest() {
-        let mut fields = Fields::parse(br#"{"userName":"ada","email":7,"run":"yes","x/y":1,"n":-1,"z":null}"#).unwrap();
+        let mut fields =
+            Fields::parse(br#"{"userName":"ada","email":7,"run":"yes","x/y":1,"n":-1,"z":null}"#).unwrap();
         assert_eq!(fields.text(&["name", "userName"]).as_deref(), Some("ada"));
         assert_eq!(fields.text(&["email"]), None);
         assert_eq!(fields.flag(&["run"]), None);

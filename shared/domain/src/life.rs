@@ -214,9 +214,10 @@ pub fn touched(job: &Job, now: Moment) -> Job {
 fn held(job: &mut Job, attempt: Attempt) -> Result<Run, Fenced> {
     let holds = job.status == Status::Running
         && job.deleted_at.is_none()
-        && job.run.as_ref().is_some_and(|run| {
-            run.id == attempt.run && run.attempt == attempt.number && run.lease.is_some()
-        });
+        && job
+            .run
+            .as_ref()
+            .is_some_and(|run| run.id == attempt.run && run.attempt == attempt.number && run.lease.is_some());
     if !holds {
         return Err(Fenced);
     }

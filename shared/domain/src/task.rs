@@ -80,10 +80,17 @@ mod tests {
     #[test]
     fn an_http_task_needs_a_url_it_can_call() {
         let faults = |payload: Value| (find("http").unwrap().check)(&payload);
-        assert!(faults(json!({"url": "https://example.com/x", "method": "post", "headers": {"a": "b"}})).is_empty());
-        let all = faults(json!({"url": "ftp://x", "method": "BREW", "headers": {"a": 1}, "expectedStatus": 9}));
+        assert!(
+            faults(json!({"url": "https://example.com/x", "method": "post", "headers": {"a": "b"}}))
+                .is_empty()
+        );
+        let all =
+            faults(json!({"url": "ftp://x", "method": "BREW", "headers": {"a": 1}, "expectedStatus": 9}));
         let places: Vec<_> = all.iter().map(|fault| fault.pointer.as_str()).collect();
-        assert_eq!(places, ["/payload/url", "/payload/method", "/payload/headers", "/payload/expectedStatus"]);
+        assert_eq!(
+            places,
+            ["/payload/url", "/payload/method", "/payload/headers", "/payload/expectedStatus"]
+        );
         assert_eq!(faults(json!("text"))[0].pointer, "/payload/url");
     }
 

@@ -116,7 +116,9 @@ impl Email {
                     });
                 let local_fits = !local.is_empty()
                     && local.len() <= 64
-                    && local.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"\"(),:;<>[\\]@".contains(c));
+                    && local
+                        .chars()
+                        .all(|c| !c.is_control() && !c.is_whitespace() && !"\"(),:;<>[\\]@".contains(c));
                 host_fits && local_fits
             });
         if fits { Ok(Self(text.to_owned())) } else { Err(Refused::Email) }

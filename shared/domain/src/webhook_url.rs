@@ -72,6 +72,9 @@ mod tests {
         ] {
             assert_eq!(HttpUrl::parse(text).unwrap_err(), why, "{text}");
         }
-        assert_eq!(HttpUrl::parse(&format!("https://x.io/{}", "a".repeat(3_000))).unwrap_err(), Refused::TooLong);
+        assert_eq!(
+            HttpUrl::parse(&format!("https://x.io/{}", "a".repeat(3_000))).unwrap_err(),
+            Refused::TooLong
+        );
     }
 }

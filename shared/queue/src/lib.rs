@@ -1,1 +1,10 @@
-//! Placeholder.
+//! SQS: which queues there are, sending to them, and driving a batch that came from one.
+
+mod driver;
+mod error;
+mod send;
+pub mod topology;
+
+pub use driver::{Handled, Source, drive};
+pub use error::QueueError;
+pub use send::{JobQueues, WebhookQueues};

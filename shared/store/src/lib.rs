@@ -1,1 +1,55 @@
-//! Placeholder.
+//! The one DynamoDB table: what stands under which key, and every read and conditional write of it.
+//!
+//! Each write of a job replaces the whole record under the condition that it still has the version that the
+//! writer saw. A write is billed by the item's size and not by what it changes, so that costs nothing, and the
+//! index keys cannot disagree with the status and priority they are made of. What a race or a crash leaves
+//! behind is told where the write stands.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+mod cells;
+mod create;
+mod deliveries;
+mod error;
+mod job_item;
+mod jobs;
+mod keys;
+mod lists;
+mod purge;
+mod rates;
+pub mod schema;
+mod sessions;
+mod users;
+
+pub use create::{Claimed, Created, IdempotencyKey, NewJob};
+pub use deliveries::DeliveryPage;
+pub use error::StoreError;
+pub use jobs::{JobAndAll, Replaced};
+pub use lists::{JobPage, Total};
+pub use rates::{Count, Window};
+pub use sessions::Session;
+pub use users::CreateUserError;
+
+/// A record as DynamoDB has it.
+pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    table: Arc<str>,
+}
+
+impl Store {
+    /// The table of that name, spoken to by that client.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into().into() }
+    }
+
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+}

@@ -52,7 +52,9 @@ pub fn accept(job: &Job, run: RunId, version: u64, holder: u32, now: Moment) -> 
         return Verdict::Settle;
     }
     match (current.lease, current.not_before) {
-        (Some(lease), _) if lease.until > now => Verdict::Wait { until: lease.until.plus(Duration::from_secs(1)) },
+        (Some(lease), _) if lease.until > now => {
+            Verdict::Wait { until: lease.until.plus(Duration::from_secs(1)) }
+        }
         (_, Some(not_before)) if not_before > now => Verdict::Wait { until: not_before },
         (Some(_), _) if current.attempt > job.max_retries => {
             lose(job, now).map_or(Verdict::Stale, |next| Verdict::Lose { next: Box::new(next) })

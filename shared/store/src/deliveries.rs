@@ -1,0 +1,121 @@
+//! Deliveries: the record of one event on its way to one endpoint.
+
+use aws_sdk_dynamodb::error::SdkError;
+use domain::delivery::{Delivery, DeliveryState};
+use domain::filter::Order;
+use domain::id::{JobId, UserId, WebhookId};
+use domain::time::Moment;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+use crate::cells::Union;
+use crate::{Item, Store, StoreError, keys};
+
+/// A page of deliveries, newest first.
+#[derive(Debug)]
+pub struct DeliveryPage {
+    /// The deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// After which the next page begins, if there may be one.
+    pub next: Option<WebhookId>,
+}
+
+impl Store {
+    /// The delivery of that id.
+    pub async fn delivery(&self, job: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
+        self.get(keys::job(job), &keys::delivery(id)).await?.map(read).transpose()
+    }
+
+    /// Writes a delivery over the version before it (over none, if it is its first). False if somebody else
+    /// wrote first: read again and decide again.
+    pub async fn replace_delivery(
+        &self,
+        next: &Delivery,
+        expires: Option<Moment>,
+    ) -> Result<bool, StoreError> {
+        let mut item: Item =
+            to_item(next).map_err(|e| StoreError::unreadable("a delivery cannot be written", e))?;
+        item.extend(keys::key(keys::job(next.job_id), keys::delivery(next.id)));
+        item.insert("listPk".to_owned(), keys::text(keys::delivery_cell(next.user_id, next.state)));
+        item.insert("listSk".to_owned(), keys::text(next.id.to_string()));
+        if let Some(expires) = expires {
+            item.insert("expiresAt".to_owned(), keys::number(expires.as_seconds_ceil()));
+        }
+        let put = self.client.put_item().table_name(self.table()).set_item(Some(item));
+        let put = if next.version <= 1 {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("version = :seen")
+                .expression_attribute_values(":seen", keys::number(next.version - 1))
+        };
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => {
+                // Ours after a lost answer, or somebody else's?
+                Ok(self.delivery(next.job_id, next.id).await?.as_ref() == Some(next))
+            }
+            Err(e) => Err(StoreError::sdk(e)),
+        }
+    }
+
+    /// A job's deliveries, newest first.
+    pub async fn job_deliveries(
+        &self,
+        job: JobId,
+        after: Option<WebhookId>,
+        limit: usize,
+    ) -> Result<DeliveryPage, StoreError> {
+        let upper = after.map_or_else(|| format!("{}~", keys::DELIVERY_PREFIX), keys::delivery);
+        let page = self
+            .client
+            .query()
+            .table_name(self.table())
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", keys::text(keys::job(job)))
+            .expression_attribute_values(":first", keys::text(keys::DELIVERY_PREFIX))
+            .expression_attribute_values(":last", keys::text(upper))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit + 2).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(StoreError::sdk)?;
+        let all = page.items.unwrap_or_default().into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let mut deliveries: Vec<_> = all.into_iter().filter(|found| Some(found.id) != after).collect();
+        let next = (deliveries.len() > limit).then(|| deliveries[limit - 1].id);
+        deliveries.truncate(limit);
+        Ok(DeliveryPage { deliveries, next })
+    }
+
+    /// A user's deliveries over all jobs, newest first, in any of these states.
+    pub async fn user_deliveries(
+        &self,
+        user: UserId,
+        states: &[DeliveryState],
+        after: Option<WebhookId>,
+        limit: usize,
+    ) -> Result<DeliveryPage, StoreError> {
+        let states = if states.is_empty() { &DeliveryState::ALL[..] } else { states };
+        let union = Union {
+            cells: states.iter().map(|state| keys::delivery_cell(user, *state)).collect(),
+            order: Order::NewestFirst,
+            after: after.map(|id| id.to_string()),
+            matching: None,
+        };
+        let rows = self.union(&union, 0, limit).await?;
+        let wanted = rows.rows.iter().filter_map(|row| {
+            Some(Item::from([
+                ("pk".to_owned(), row.get("pk")?.clone()),
+                ("sk".to_owned(), row.get("sk")?.clone()),
+            ]))
+        });
+        let items = self.batch_get(wanted.collect(), false).await?;
+        let mut deliveries = items.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.id));
+        let next = rows.next.map(|id| id.parse()).transpose();
+        let next = next.map_err(|e| StoreError::unreadable("an index row has no delivery's id", e))?;
+        Ok(DeliveryPage { deliveries, next })
+    }
+}
+
+pub(crate) fn read(item: Item) -> Result<Delivery, StoreError> {
+    from_item(item).map_err(|e| StoreError::unreadable("a delivery cannot be read", e))
+}

@@ -1,0 +1,167 @@
+//! A job as an item, and back.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::id::{CancelId, JobId, UserId};
+use domain::job::{Job, JobWebhook, PayloadPlace, Priority, Run, Status, search_head};
+use domain::log::Log;
+use domain::payload::Payload;
+use domain::seal::Sealed;
+use domain::time::Moment;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+use crate::{Item, StoreError, keys};
+
+/// A write is billed by the KB: beyond this size the payload moves to an item of its own.
+const ONE_WRITE_UNIT: usize = 1024;
+/// What the log, the lease and the end will add to a job in the course of its first run.
+const ROOM_TO_GROW: usize = 256;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobItem {
+    id: JobId,
+    user_id: UserId,
+    task_name: String,
+    #[serde(rename = "type")]
+    task_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+    search: String,
+    priority: Priority,
+    status: Status,
+    version: u64,
+    max_retries: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    webhook_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    webhook_secret: Option<Sealed>,
+    #[serde(flatten)]
+    run: Option<Run>,
+    #[serde(default)]
+    log: Log,
+    #[serde(with = "domain::time::millis")]
+    created_at: Moment,
+    #[serde(with = "domain::time::millis")]
+    updated_at: Moment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cancel_id: Option<CancelId>,
+    #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<Moment>,
+    /// Seconds, as DynamoDB's TTL wants them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+}
+
+/// The item of a job. A deleted job leaves the index.
+pub(crate) fn write(job: &Job) -> Result<Item, StoreError> {
+    let payload = match &job.payload {
+        PayloadPlace::Here(payload) => Some(payload.as_str().to_owned()),
+        PayloadPlace::Apart { .. } => None,
+    };
+    let item = JobItem {
+        id: job.id,
+        user_id: job.user_id,
+        task_name: job.task_name.clone(),
+        task_type: job.task_type.clone(),
+        payload,
+        search: job.search_text(),
+        priority: job.priority,
+        status: job.status,
+        version: job.version,
+        max_retries: job.max_retries,
+        webhook_url: job.webhook.as_ref().map(|webhook| webhook.url.clone()),
+        webhook_secret: job.webhook.as_ref().and_then(|webhook| webhook.secret.clone()),
+        run: job.run.clone(),
+        log: job.log.clone(),
+        created_at: job.created_at,
+        updated_at: job.updated_at,
+        cancel_id: job.cancel_id,
+        deleted_at: job.deleted_at,
+        expires_at: job.expires_at.map(Moment::as_seconds_ceil),
+    };
+    let mut item: Item = to_item(item).map_err(|e| StoreError::unreadable("a job cannot be written", e))?;
+    item.extend(keys::key(keys::job(job.id), keys::JOB));
+    if job.deleted_at.is_none() {
+        item.insert("listPk".to_owned(), keys::text(keys::job_cell(job.user_id, job.status, job.priority)));
+        item.insert("listSk".to_owned(), keys::text(job.id.to_string()));
+    }
+    Ok(item)
+}
+
+/// The job in an item of the table or in a row of the `list` index, which carries less.
+pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
+    let item: JobItem = from_item(item).map_err(|e| StoreError::unreadable("a job cannot be read", e))?;
+    if item.status != Status::Pending && item.run.is_none() {
+        return Err(StoreError::unreadable("a job cannot be read", format!("{} has no run", item.id)));
+    }
+    let payload = match item.payload {
+        Some(text) => Payload::stored(text)
+            .map(PayloadPlace::Here)
+            .map_err(|e| StoreError::unreadable("a payload cannot be read", e))?,
+        None => PayloadPlace::Apart {
+            head: item.search.split_once('\n').map(|(_, head)| head.to_owned()).unwrap_or_default(),
+        },
+    };
+    Ok(Job {
+        id: item.id,
+        user_id: item.user_id,
+        task_name: item.task_name,
+        task_type: item.task_type,
+        payload,
+        priority: item.priority,
+        status: item.status,
+        version: item.version,
+        max_retries: item.max_retries,
+        webhook: item.webhook_url.map(|url| JobWebhook { url, secret: item.webhook_secret }),
+        run: item.run,
+        log: item.log,
+        created_at: item.created_at,
+        updated_at: item.updated_at,
+        cancel_id: item.cancel_id,
+        deleted_at: item.deleted_at,
+        expires_at: item.expires_at.map(|seconds| Moment::from_millis(seconds.saturating_mul(1000))),
+    })
+}
+
+/// The job with its payload where it belongs, and the payload if that is an item of its own.
+pub(crate) fn place_payload(mut job: Job, payload: Payload) -> Result<(Job, Option<Payload>), StoreError> {
+    let head = search_head(&payload);
+    job.payload = PayloadPlace::Here(payload.clone());
+    if size(&write(&job)?) + ROOM_TO_GROW <= ONE_WRITE_UNIT {
+        return Ok((job, None));
+    }
+    job.payload = PayloadPlace::Apart { head };
+    Ok((job, Some(payload)))
+}
+
+/// The item that holds a payload.
+pub(crate) fn write_payload(id: JobId, payload: &Payload) -> Item {
+    let mut item = keys::key(keys::job(id), keys::PAYLOAD);
+    item.insert("text".to_owned(), keys::text(payload.as_str()));
+    item
+}
+
+/// The payload in an item.
+pub(crate) fn read_payload(item: &Item) -> Result<Payload, StoreError> {
+    let text = item.get("text").and_then(|text| text.as_s().ok());
+    let text = text.ok_or_else(|| StoreError::unreadable("a payload cannot be read", "it has no text"))?;
+    Payload::stored(text.clone()).map_err(|e| StoreError::unreadable("a payload cannot be read", e))
+}
+
+/// What DynamoDB bills an item as: names and values in bytes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>).
+pub(crate) fn size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
+}
+
+fn value_size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
+        AttributeValue::M(map) => 3 + map.iter().map(|(k, v)| 1 + k.len() + value_size(v)).sum::<usize>(),
+        AttributeValue::B(blob) => blob.as_ref().len(),
+        _ => 1,
+    }
+}

@@ -1,0 +1,82 @@
+//! The access patterns, and the keys that serve them.
+//!
+//! | pattern | request |
+//! |---|---|
+//! | one job | GetItem `JOB#<jobId>` / `JOB` |
+//! | a job with its payload, runs and deliveries | Query `JOB#<jobId>` |
+//! | a user's jobs by status and priority | Query `list`, `<userId>#<status>#<priority>`, merged by id |
+//! | a user's deliveries by state | Query `list`, `DELIVERIES#<userId>#<state>`, merged by id |
+//! | a caller's record and whether the token is dead | BatchGetItem of two keys |
+//! | log in by e-mail or by name | GetItem of the lock, then of the user |
+//! | how often in this window | UpdateItem `RATE#<scope>#<subject>#<window>` |
+//! | what this key created before | GetItem `IDEMP#<userId>#<key>` |
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::delivery::DeliveryState;
+use domain::id::{JobId, RunId, UserId, WebhookId};
+use domain::job::{Priority, Status};
+
+use crate::Item;
+
+pub(crate) const JOB: &str = "JOB";
+pub(crate) const PAYLOAD: &str = "PAYLOAD";
+pub(crate) const PROFILE: &str = "PROFILE";
+pub(crate) const LOCK: &str = "LOCK";
+pub(crate) const RUN_PREFIX: &str = "RUN#";
+pub(crate) const DELIVERY_PREFIX: &str = "DELIVERY#";
+
+pub(crate) fn job(id: JobId) -> String {
+    format!("JOB#{id}")
+}
+
+pub(crate) fn run(id: RunId) -> String {
+    format!("{RUN_PREFIX}{id}")
+}
+
+pub(crate) fn delivery(id: WebhookId) -> String {
+    format!("{DELIVERY_PREFIX}{id}")
+}
+
+pub(crate) fn user(id: UserId) -> String {
+    format!("USER#{id}")
+}
+
+pub(crate) fn email(digest: &str) -> String {
+    format!("EMAIL#{digest}")
+}
+
+pub(crate) fn name(digest: &str) -> String {
+    format!("NAME#{digest}")
+}
+
+pub(crate) fn revoked(jti: &str) -> String {
+    format!("REVOKED#{jti}")
+}
+
+pub(crate) fn idempotency(user: UserId, key: &str) -> String {
+    format!("IDEMP#{user}#{key}")
+}
+
+pub(crate) fn job_cell(user: UserId, status: Status, priority: Priority) -> String {
+    format!("{user}#{status}#{priority}")
+}
+
+pub(crate) fn delivery_cell(user: UserId, state: DeliveryState) -> String {
+    format!("DELIVERIES#{user}#{}", state.as_str())
+}
+
+/// The `list` partition of all users.
+pub(crate) const USERS: &str = "USERS";
+
+/// A primary key.
+pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
+}
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
