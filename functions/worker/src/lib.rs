@@ -1,1 +1,173 @@
-//! Placeholder.
+//! The worker: claims a run, executes its task, ends it, and asks for the webhooks.
+//!
+//! A message is acknowledged only when the record owes nothing for it: no run that could still be tried, and
+//! no delivery that is not known to be sent. Everything else comes again, and the record decides afresh.
+
+mod config;
+mod execute;
+mod settle;
+pub mod tasks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use boot::clients::Clients;
+use boot::{Ambient, Vars};
+use domain::id::{JobId, RunId};
+use domain::job::Job;
+use domain::life::{Verdict, accept};
+use domain::message::JobMessage;
+use domain::time::Moment;
+use queue::{Handled, JobQueues, Source, WebhookQueues, drive};
+use store::{Replaced, Store, StoreError};
+
+pub use config::{ACTIONS, Config, VARIABLES};
+
+/// How long to wait for a job that its message names and the table does not have yet, by receive.
+const ABSENT: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(60)];
+/// How long to wait after the table or a queue has failed.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How often a decision is made anew because somebody else wrote first.
+const MOST_RACES: usize = 8;
+
+/// The worker.
+#[derive(Clone)]
+pub struct Worker {
+    store: Store,
+    jobs: JobQueues,
+    webhooks: WebhookQueues,
+    source: Source,
+    egress: egress::Client,
+    ambient: Ambient,
+    config: Arc<Config>,
+}
+
+impl Worker {
+    /// A worker with these clients.
+    pub fn new(clients: &Clients, config: Config, ambient: Ambient) -> Self {
+        let [high, medium, low] = config.job_queues.clone();
+        let options = egress::Options { allow: config.egress_allow.clone(), ..egress::Options::default() };
+        Self {
+            store: Store::new(clients.dynamodb(), &config.table),
+            jobs: JobQueues::new(clients.sqs(), high, medium, low),
+            webhooks: WebhookQueues::new(clients.sqs(), config.webhook_queue.clone()),
+            source: Source::new(clients.sqs(), config.job_queues.clone()),
+            egress: egress::Client::new(options),
+            ambient,
+            config: Arc::new(config),
+        }
+    }
+
+    /// A worker as the process's environment describes it.
+    pub async fn init() -> Result<Self, boot::config::ConfigError> {
+        let mut vars = Vars::from_process();
+        let config = Config::read(&mut vars);
+        vars.finish()?;
+        Ok(Self::new(&Clients::from_environment().await, config, Ambient::system()))
+    }
+
+    /// Handles a batch, each message by itself.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        let worker = self.clone();
+        drive(event, &self.source, move |message, receives| {
+            let worker = worker.clone();
+            async move { worker.message(message, receives).await }
+        })
+        .await
+    }
+
+    async fn message(&self, message: JobMessage, receives: u32) -> Handled {
+        let job = message.job_id();
+        let handled = match message {
+            JobMessage::Run { job_id, run_id, version, .. } => {
+                self.run(job_id, run_id, version, receives).await
+            }
+            JobMessage::Purge { job_id } => self.purge(job_id, receives).await,
+        };
+        handled.unwrap_or_else(|error| {
+            tracing::warn!(%job, %error, "will be tried again");
+            Handled::Again { after: PAUSE }
+        })
+    }
+
+    /// Does what the record says about a `run` message.
+    async fn run(&self, id: JobId, run: RunId, version: u64, receives: u32) -> Result<Handled, StoreError> {
+        let Some(mut job) = self.store.job_even_deleted(id, self.ambient.now()).await? else {
+            return Ok(absent(id, receives));
+        };
+        for _ in 0..MOST_RACES {
+            let now = self.ambient.now();
+            let written = match accept(&job, run, version, self.holder(), now) {
+                Verdict::Wait { until } => return Ok(again(now, until)),
+                Verdict::Settle => return self.settle_current(&job).await,
+                Verdict::Stale => return self.settle_archived(&job, run).await,
+                Verdict::Lose { next } => match self.store.replace_job(&next).await? {
+                    Replaced::Written => return self.settle_new(&next).await,
+                    Replaced::Lost(current) => current,
+                },
+                Verdict::Claim { next, archive } => {
+                    if let Some(ended) = archive {
+                        let expires = self.config.retention.map(|keep| now.plus(keep));
+                        self.store.archive_run(id, &ended, expires).await?;
+                    }
+                    let next = self.with_notes(*next, now);
+                    match self.store.replace_job(&next).await? {
+                        Replaced::Written => match self.execute(next).await? {
+                            execute::After::Handled(handled) => return Ok(handled),
+                            // The attempt was taken from us: the record now says what this message owes.
+                            execute::After::Fenced(current) => current,
+                        },
+                        Replaced::Lost(current) => current,
+                    }
+                }
+            };
+            match written {
+                Some(current) => job = *current,
+                None => return Ok(Handled::Done),
+            }
+        }
+        Ok(Handled::Again { after: PAUSE })
+    }
+
+    /// Removes what hangs on a deleted job. The message is sent before the job is marked: if the mark does not
+    /// show after some time, it was never written.
+    async fn purge(&self, id: JobId, receives: u32) -> Result<Handled, StoreError> {
+        match self.store.job_even_deleted(id, self.ambient.now()).await? {
+            Some(job) if job.deleted_at.is_none() => Ok(absent(id, receives)),
+            _ => self.store.purge_job(id).await.map(|()| Handled::Done),
+        }
+    }
+
+    /// Says in the log of a first attempt that nobody knows the job's type.
+    fn with_notes(&self, mut job: Job, now: Moment) -> Job {
+        let first = job.run.as_ref().is_some_and(|run| run.attempt == 1);
+        if first && domain::task::find(&job.task_type).is_none() {
+            let note = format!("type {:?} is not known here: it runs as simulate", job.task_type);
+            job.log.add(now, job.status, note, None);
+        }
+        job
+    }
+
+    /// What marks a claim of ours. It only has to differ from another claim of the same moment.
+    fn holder(&self) -> u32 {
+        let mut bytes = [0; 4];
+        self.ambient.entropy().fill(&mut bytes);
+        u32::from_be_bytes(bytes)
+    }
+}
+
+fn absent(id: JobId, receives: u32) -> Handled {
+    let waited = usize::try_from(receives).unwrap_or(usize::MAX).saturating_sub(1);
+    match ABSENT.get(waited) {
+        Some(after) => Handled::Again { after: *after },
+        None => {
+            tracing::info!(job = %id, "a message about a job that is not there was dropped");
+            Handled::Done
+        }
+    }
+}
+
+fn again(now: Moment, until: Moment) -> Handled {
+    Handled::Again { after: until.since(now) }
+}

@@ -126,6 +126,11 @@ impl Fields {
         self.members.get(name).is_some_and(|raw| raw.get() != "null")
     }
 
+    /// Whether the body has this member as `null`: a change may take a value away by it.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|raw| raw.get() == "null")
+    }
+
     /// Takes out members that may stand there and say nothing: what an answer carried and a client sends back.
     pub fn ignore(&mut self, names: &[&str]) {
         for name in names {
@@ -171,6 +176,7 @@ mod tests {
         assert_eq!(fields.text(&["email"]), None);
         assert_eq!(fields.flag(&["run"]), None);
         assert_eq!(fields.number(&["n"]), None);
+        assert!(fields.is_null("z") && !fields.is_null("n") && !fields.is_null("absent"));
         assert_eq!(fields.text(&["z"]), None);
         let places: Vec<_> = fields.finish().unwrap_err().into_iter().map(|fault| fault.pointer).collect();
         assert_eq!(places, ["/email", "/run", "/n", "/x~1y"]);

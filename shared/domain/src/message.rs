@@ -16,6 +16,9 @@ pub enum JobMessage {
         run_id: RunId,
         /// The job's version that the sender saw.
         version: u64,
+        /// How often it was taken out of the dead-letter queue.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        rescued: u32,
     },
     /// Remove what a deleted job left behind.
     Purge {
@@ -25,12 +28,21 @@ pub enum JobMessage {
 }
 
 impl JobMessage {
+    /// The first message of a run.
+    pub fn run(job_id: JobId, run_id: RunId, version: u64) -> Self {
+        Self::Run { job_id, run_id, version, rescued: 0 }
+    }
+
     /// The job it is about.
     pub fn job_id(&self) -> JobId {
         match self {
             Self::Run { job_id, .. } | Self::Purge { job_id } => *job_id,
         }
     }
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Whose secret signs a delivery.
@@ -91,7 +103,12 @@ mod tests {
         let message: JobMessage = serde_json::from_str(&text).unwrap();
         assert_eq!(
             message,
-            JobMessage::Run { job_id: job.parse().unwrap(), run_id: run.parse().unwrap(), version: 7 }
+            JobMessage::Run {
+                job_id: job.parse().unwrap(),
+                run_id: run.parse().unwrap(),
+                version: 7,
+                rescued: 0
+            }
         );
         assert_eq!(serde_json::to_string(&message).unwrap(), text);
         assert!(serde_json::from_str::<JobMessage>(r#"{"kind":"explode"}"#).is_err());

@@ -90,22 +90,35 @@ where
     H: Fn(M, u32) -> F + Send + Sync + 'static,
     F: Future<Output = Handled> + Send + 'static,
 {
+    drive_parsed(event, source, |body| serde_json::from_str::<M>(body).map_err(malformed), handle).await
+}
+
+/// As [`drive`], for a function that must take what is no message of ours too.
+pub async fn drive_parsed<M, P, H, F>(
+    event: SqsEvent,
+    source: &Source,
+    parse: P,
+    handle: H,
+) -> SqsBatchResponse
+where
+    M: Send + 'static,
+    P: Fn(&str) -> Result<M, Handled>,
+    H: Fn(M, u32) -> F + Send + Sync + 'static,
+    F: Future<Output = Handled> + Send + 'static,
+{
     let handle = Arc::new(handle);
     let running: Vec<_> = event
         .records
         .into_iter()
         .map(|record| {
-            let (handle, parsed) = (Arc::clone(&handle), parse::<M>(&record));
+            let (handle, parsed) = (Arc::clone(&handle), parse(record.body.as_deref().unwrap_or_default()));
             let receives = receives(&record);
             let span =
                 tracing::info_span!("record", message = record.message_id.as_deref().unwrap_or(""), receives);
             let task = async move {
                 match parsed {
                     Ok(message) => handle(message, receives).await,
-                    Err(error) => {
-                        tracing::error!(error = %error, "not a message of this queue");
-                        Handled::Again { after: MALFORMED_AGAIN }
-                    }
+                    Err(handled) => handled,
                 }
             };
             (record, tokio::spawn(task.instrument(span)))
@@ -143,8 +156,9 @@ where
     response
 }
 
-fn parse<M: DeserializeOwned>(record: &SqsMessage) -> Result<M, serde_json::Error> {
-    serde_json::from_str(record.body.as_deref().unwrap_or_default())
+fn malformed(error: serde_json::Error) -> Handled {
+    tracing::error!(%error, "not a message of this queue");
+    Handled::Again { after: MALFORMED_AGAIN }
 }
 
 /// How often the record has been received, this time included.

@@ -5,6 +5,6 @@ mod error;
 mod send;
 pub mod topology;
 
-pub use driver::{Handled, Source, drive};
+pub use driver::{Handled, Source, drive, drive_parsed};
 pub use error::QueueError;
 pub use send::{JobQueues, WebhookQueues};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{claim, dead_letter, lose};
+use super::{claim, dead_letter, lose, start};
 use crate::id::RunId;
 use crate::job::{Job, Run, Status};
 use crate::time::Moment;
@@ -83,17 +83,26 @@ pub enum Burial {
 }
 
 /// Decides about a dead letter `{run, version}` at `now`, under the same fence as [`accept`].
-pub fn bury(job: &Job, run: RunId, version: u64, now: Moment) -> Burial {
-    match accept(job, run, version, 0, now) {
-        Verdict::Wait { until } => Burial::Resend { from: until },
-        Verdict::Claim { .. } if job.status != Status::Running => Burial::Resend { from: now },
-        Verdict::Claim { .. } if job.run.as_ref().is_some_and(|run| run.attempt <= job.max_retries) => {
-            Burial::Resend { from: now }
-        }
-        Verdict::Claim { .. } | Verdict::Lose { .. } => {
-            dead_letter(job, now).map_or(Burial::Stale, |next| Burial::End { next: Box::new(next) })
-        }
-        Verdict::Settle => Burial::Settle,
-        Verdict::Stale => Burial::Stale,
+///
+/// While attempts are left it is sent afresh, but only once (`rescued`): a worker that dies before it can claim
+/// uses up no attempt, and the job must end all the same.
+pub fn bury(job: &Job, run: RunId, version: u64, rescued: u32, now: Moment) -> Burial {
+    let mut next = match accept(job, run, version, 0, now) {
+        Verdict::Wait { until } => return Burial::Resend { from: until },
+        Verdict::Settle => return Burial::Settle,
+        Verdict::Stale => return Burial::Stale,
+        Verdict::Claim { next, .. } | Verdict::Lose { next } => next,
+    };
+    let attempts = job.run.as_ref().filter(|current| current.id == run).map_or(0, |current| current.attempt);
+    if attempts <= job.max_retries && rescued == 0 {
+        return Burial::Resend { from: now };
     }
+    if job.run.as_ref().is_none_or(|current| current.id != run) {
+        // It was never written as running: it ends under the run that its message announces.
+        next = Box::new(start(job, run, now));
+        next.version = job.version;
+    } else {
+        next = Box::new(job.clone());
+    }
+    dead_letter(&next, now).map_or(Burial::Stale, |next| Burial::End { next: Box::new(next) })
 }
