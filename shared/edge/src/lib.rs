@@ -1,1 +1,28 @@
-//! Placeholder.
+//! What every HTTP function shares: problems, authentication, reading of requests, paging, rate limits, and the
+//! router that all of it hangs on.
+//!
+//! Only this room knows HTTP: the domain refuses, the store fails, and here it becomes a status and a text.
+
+pub mod address;
+pub mod caller;
+pub mod code;
+pub mod cors;
+pub mod cursor;
+pub mod openapi;
+pub mod path;
+pub mod problem;
+pub mod query;
+pub mod rate;
+pub mod request;
+pub mod router;
+pub mod tokens;
+pub mod trace;
+pub mod views;
+
+pub use caller::{Caller, HasSessions, Sessions};
+pub use code::Code;
+pub use cors::CorsPolicy;
+pub use path::PathId;
+pub use problem::{Answer, Problem};
+pub use query::Query;
+pub use request::{JsonFields, RawBody};

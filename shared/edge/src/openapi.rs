@@ -1,0 +1,108 @@
+//! The description of the API, put together from what each function says of itself.
+
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::problem::Document;
+
+/// The name of the security scheme: an operation that needs a token says `security(("bearer" = []))`.
+pub const BEARER: &str = "bearer";
+
+const PROBLEM: &str = "Problem";
+
+/// One document out of the functions' own. Every operation gets the problem as its default answer, and those
+/// that need a token a 401.
+pub fn document(version: &str, parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Nightjar")
+        .version(version)
+        .description(Some(
+            "Jobs that run now or on a schedule, and a signed webhook when one ends. \
+             Every path also answers under /api.",
+        ))
+        .build();
+    let mut whole = OpenApiBuilder::new().info(info).build();
+    for part in parts {
+        whole.merge(part);
+    }
+    for item in whole.paths.paths.values_mut() {
+        operations(item).for_each(add_problems);
+    }
+    add_components(whole.components.get_or_insert_with(Components::new));
+    whole
+}
+
+fn add_components(components: &mut Components) {
+    let scheme = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("The token that POST /login answers."))
+        .build();
+    components.security_schemes.insert(BEARER.to_owned(), SecurityScheme::Http(scheme).into());
+    let mut schemas = Vec::new();
+    Document::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    components.schemas.insert(PROBLEM.to_owned(), Document::schema());
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(PROBLEM))).build();
+    let answer = ResponseBuilder::new()
+        .description("What went wrong (RFC 9457).")
+        .content("application/problem+json", content)
+        .build();
+    components.responses.insert(PROBLEM.to_owned(), answer.into());
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
+    [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
+}
+
+fn add_problems(operation: &mut Operation) {
+    let needs_token = operation.security.as_ref().is_some_and(|needed| !needed.is_empty());
+    let codes = needs_token.then_some("401").into_iter().chain(["default"]);
+    for code in codes {
+        let answer = RefOr::Ref(Ref::from_response_name(PROBLEM));
+        operation.responses.responses.entry(code.to_owned()).or_insert(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[utoipa::path(get, path = "/open", responses((status = 200)))]
+    #[allow(dead_code, reason = "only its description is looked at")]
+    fn open() {}
+
+    #[utoipa::path(get, path = "/closed", responses((status = 200)), security(("bearer" = [])))]
+    #[allow(dead_code, reason = "only its description is looked at")]
+    fn closed() {}
+
+    #[derive(utoipa::OpenApi)]
+    #[openapi(paths(open))]
+    struct One;
+
+    #[derive(utoipa::OpenApi)]
+    #[openapi(paths(closed))]
+    struct Two;
+
+    #[test]
+    fn each_operation_tells_how_it_fails() {
+        use utoipa::OpenApi;
+        let whole = serde_json::to_value(document("1", [One::openapi(), Two::openapi()])).unwrap();
+        let answer = |path: &str, code: &str| whole["paths"][path]["get"]["responses"][code]["$ref"].clone();
+        let problem = Value::from("#/components/responses/Problem");
+        assert_eq!(answer("/open", "default"), problem);
+        assert_eq!(answer("/open", "401"), Value::Null);
+        assert_eq!(answer("/closed", "401"), problem);
+        let components = &whole["components"];
+        assert_eq!(components["securitySchemes"]["bearer"]["scheme"], "bearer");
+        assert!(components["schemas"]["Problem"]["properties"]["requestId"].is_object());
+        assert!(components["schemas"]["Fault"].is_object(), "{components}");
+    }
+}

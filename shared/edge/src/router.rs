@@ -1,0 +1,133 @@
+//! What goes around every function's routes.
+//!
+//! The same under API Gateway, in both payload versions, and under a server of our own: a path may begin with
+//! the stage and with `/api`, and end with a slash; every failure is a problem document that names the
+//! request; every answer says that it is not to be kept or guessed at.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use boot::clock::OsEntropy;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Uri};
+use lambda_http::request::RequestContext;
+use tower::Layer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::code::Code;
+use crate::cors::CorsPolicy;
+use crate::problem::Problem;
+use crate::trace::RequestId;
+
+/// The header that names the request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Puts around these routes what every function needs. Call it once, last, with all routes in place.
+pub fn finish(routes: Router, cors: CorsPolicy) -> Router {
+    let routes = routes
+        .fallback(|| async { Problem::new(Code::NotFound, "there is nothing at this path") })
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked));
+    // The path is changed before the routes see it, so this cannot be a layer of theirs.
+    let around = from_fn(answer).layer(cors.around(routes));
+    Router::new().fallback_service(around)
+}
+
+async fn answer(mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(&request, &OsEntropy);
+    if let Some(uri) = route_uri(&request) {
+        *request.uri_mut() = uri;
+    }
+    request.extensions_mut().insert(id.clone());
+    let span = tracing::info_span!(
+        "request",
+        request_id = id.as_str(),
+        method = %request.method(),
+        path = request.uri().path(),
+    );
+    let start = tokio::time::Instant::now();
+    async move {
+        let response = next.run(request).await;
+        let response = complete(response, &id);
+        let status = response.status().as_u16();
+        let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(status, millis, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Adds what the outermost layer alone knows.
+fn complete(mut response: Response, id: &RequestId) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        // Headers that inner layers added, such as Allow and those of CORS, stay.
+        let (_, body) = problem.respond(Some(id.as_str())).into_parts();
+        *response.body_mut() = body;
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn method_not_allowed(method: Method) -> Problem {
+    let detail = format!("{method} is not among the methods of this path; see the Allow header");
+    Problem::new(Code::MethodNotAllowed, detail)
+}
+
+fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let text = cause
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| cause.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(panic = text, "a handler panicked");
+    Problem::internal().respond(None)
+}
+
+/// The URI that the routes know; `None` if it is the one that came.
+fn route_uri(request: &Request) -> Option<Uri> {
+    let stage = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref(),
+        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
+        _ => None,
+    };
+    let uri = request.uri();
+    let path = route_path(uri.path(), stage.filter(|stage| *stage != "$default"));
+    if path == uri.path() {
+        return None;
+    }
+    let text = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(text).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+fn route_path<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
+    let path = stage.map_or(path, |stage| without(path, stage));
+    let path = without(path, "api");
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if path.is_empty() { "/" } else { path }
+}
+
+/// The path without this first segment, if that is what it begins with.
+fn without<'a>(path: &'a str, segment: &str) -> &'a str {
+    match path.strip_prefix('/').and_then(|rest| rest.strip_prefix(segment)) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests;

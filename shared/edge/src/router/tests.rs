@@ -1,0 +1,156 @@
+use axum::body::Body;
+use axum::routing::{get, post};
+use http::StatusCode;
+use http_body_util::BodyExt;
+use lambda_http::Service;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::*;
+use crate::path::PathId;
+use crate::query::Query;
+use crate::request::JsonFields;
+
+fn app() -> Router {
+    let routes = Router::new()
+        .route("/jobs/{id}", get(|PathId(id): PathId<domain::id::JobId>| async move { id.to_string() }))
+        .route("/echo", post(|body: JsonFields| async move { body.raw }))
+        .route("/find", get(|mut query: Query| async move { query.text(&["q"]).unwrap_or_default() }))
+        .route("/boom", get(boom));
+    finish(routes, CorsPolicy::of(["http://localhost:3000"]).unwrap())
+}
+
+#[allow(clippy::unused_async, reason = "a handler is async")]
+async fn boom() -> &'static str {
+    panic!("on purpose")
+}
+
+async fn send(
+    request: http::request::Builder,
+    body: impl Into<Body>,
+) -> (StatusCode, http::HeaderMap, String) {
+    let answer = app().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+    let (parts, body) = answer.into_parts();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    (parts.status, parts.headers, text)
+}
+
+async fn get_path(path: &str) -> (StatusCode, http::HeaderMap, String) {
+    send(Request::builder().uri(path), Body::empty()).await
+}
+
+fn problem(headers: &http::HeaderMap, text: &str) -> Value {
+    assert_eq!(headers["content-type"], "application/problem+json");
+    let problem: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(problem["requestId"].as_str().unwrap(), headers[REQUEST_ID].to_str().unwrap());
+    problem
+}
+
+const JOB: &str = "job_018bcfe568007abcabababababababab";
+
+#[tokio::test]
+async fn every_spelling_of_a_path_leads_to_the_same_route() {
+    for path in [
+        format!("/jobs/{JOB}"),
+        format!("/jobs/{JOB}/"),
+        format!("/api/jobs/{JOB}"),
+        format!("/api/jobs/{JOB}/"),
+    ] {
+        assert_eq!(get_path(&path).await.2, JOB, "{path}");
+    }
+    assert_eq!(get_path("/api/find/?q=a%2Fb").await.2, "a/b");
+    assert_eq!(get_path("/apifind").await.0, 404);
+    assert_eq!(get_path("/api/api/find").await.0, 404);
+}
+
+#[test]
+fn the_stage_is_no_part_of_the_path() {
+    assert_eq!(route_path("/prod/api/jobs/", Some("prod")), "/jobs");
+    assert_eq!(route_path("/prod/jobs", None), "/prod/jobs");
+    assert_eq!(route_path("/prodjobs", Some("prod")), "/prodjobs");
+    assert_eq!(route_path("/api", None), "/");
+    assert_eq!(route_path("/", Some("prod")), "/");
+}
+
+#[tokio::test]
+async fn failures_are_problems_that_name_the_request() {
+    let (status, headers, text) = get_path("/nowhere").await;
+    assert_eq!(
+        (status.as_u16(), problem(&headers, &text)["type"].as_str().unwrap()),
+        (404, "/docs/errors/not-found")
+    );
+    let (status, headers, text) = get_path("/jobs/usr_018bcfe568007abcabababababababab").await;
+    assert_eq!(
+        (status.as_u16(), problem(&headers, &text)["detail"].as_str().unwrap()),
+        (404, "there is no job with this id")
+    );
+    let (status, headers, text) = get_path("/echo").await;
+    assert_eq!((status.as_u16(), headers["allow"].to_str().unwrap()), (405, "POST"));
+    assert!(problem(&headers, &text)["message"].as_str().unwrap().contains("GET"));
+    let (status, headers, text) = get_path("/boom").await;
+    assert_eq!(status, 500);
+    assert!(!problem(&headers, &text)["detail"].as_str().unwrap().contains("purpose"));
+    let large = vec![b' '; crate::request::MAX_BODY + 1];
+    let (status, headers, text) = send(Request::builder().method("POST").uri("/echo"), large).await;
+    assert_eq!((status.as_u16(), problem(&headers, &text)["status"].as_u64().unwrap()), (413, 413));
+}
+
+#[tokio::test]
+async fn answers_are_not_kept_or_guessed_at() {
+    let (_, headers, _) = get_path("/find").await;
+    assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
+    assert_eq!(headers[CACHE_CONTROL], "no-store");
+    assert_eq!(headers[REQUEST_ID].len(), 32);
+}
+
+#[tokio::test]
+async fn a_browser_may_ask_first() {
+    let ask = |origin: &'static str| {
+        Request::builder()
+            .method("OPTIONS")
+            .uri("/api/echo")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,content-type,idempotency-key")
+    };
+    let (status, headers, _) = send(ask("http://localhost:3000"), Body::empty()).await;
+    assert_eq!(status, 200);
+    assert_eq!(headers["access-control-allow-origin"], "http://localhost:3000");
+    assert!(headers["access-control-allow-headers"].to_str().unwrap().contains("idempotency-key"));
+    let (_, headers, _) = send(ask("http://evil.example"), Body::empty()).await;
+    assert_eq!(headers.get("access-control-allow-origin"), None);
+    // A page must be able to read failures too.
+    let failing = Request::builder().uri("/nowhere").header("origin", "http://localhost:3000");
+    let (status, headers, _) = send(failing, Body::empty()).await;
+    assert_eq!(
+        (status.as_u16(), headers["access-control-allow-origin"].to_str().unwrap()),
+        (404, "http://localhost:3000")
+    );
+}
+
+#[tokio::test]
+async fn api_gateway_tells_the_stage_and_the_request_id_in_both_versions() {
+    let one = serde_json::json!({
+        "resource": "/{proxy+}", "path": "/api/find", "httpMethod": "GET",
+        "headers": {"host": "x.example"}, "multiValueHeaders": {"host": ["x.example"]},
+        "queryStringParameters": {"q": "one"}, "multiValueQueryStringParameters": {"q": ["one"]},
+        "requestContext": {"accountId": "1", "resourceId": "r", "stage": "prod", "requestId": "rest-1",
+            "identity": {"sourceIp": "203.0.113.7"}, "resourcePath": "/{proxy+}", "httpMethod": "GET", "apiId": "a"},
+        "isBase64Encoded": false
+    });
+    let two = serde_json::json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": "/prod/api/find/", "rawQueryString": "q=two",
+        "headers": {"host": "x.example"},
+        "requestContext": {"accountId": "1", "apiId": "a", "domainName": "x.example", "stage": "prod",
+            "requestId": "http-2", "routeKey": "$default", "time": "t", "timeEpoch": 1,
+            "http": {"method": "GET", "path": "/prod/api/find/", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7",
+                "userAgent": "t"}},
+        "isBase64Encoded": false
+    });
+    for (event, id, told) in [(one, "rest-1", "one"), (two, "http-2", "two")] {
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let answer = app().call(request).await.unwrap();
+        assert_eq!(answer.headers()[REQUEST_ID], id);
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), told);
+    }
+}

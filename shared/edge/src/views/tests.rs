@@ -1,0 +1,145 @@
+use domain::event::EventType;
+use domain::id::{RunId, UserId, WebhookId};
+use domain::job::{JobWebhook, Priority, Run, Status};
+use domain::log::Log;
+use domain::message::{Deliver, Endpoint};
+use domain::user::Role;
+use serde_json::json;
+
+use super::*;
+
+const HEX: &str = "018bcfe568007abcabababababababab";
+
+fn job(payload: PayloadPlace) -> Job {
+    let at = Moment::from_millis(1_700_000_000_000);
+    let run = Run {
+        attempt: 2,
+        completed_at: Some(Moment::from_millis(1_700_000_003_000)),
+        outcome: Some(Status::Completed),
+        result: Some(json!({"ok": true})),
+        ..Run::new(format!("run_{HEX}").parse::<RunId>().unwrap(), at)
+    };
+    let mut log = Log::default();
+    log.add(at, Status::Pending, "created", None);
+    Job {
+        id: format!("job_{HEX}").parse().unwrap(),
+        user_id: format!("usr_{HEX}").parse().unwrap(),
+        task_name: "Report".into(),
+        task_type: "simulate".into(),
+        payload,
+        priority: Priority::High,
+        status: Status::Completed,
+        version: 4,
+        max_retries: 3,
+        webhook: Some(JobWebhook { url: "https://x.example/hook".into(), secret: None }),
+        run: Some(run),
+        log,
+        created_at: at,
+        updated_at: Moment::from_millis(1_700_000_003_000),
+        cancel_id: None,
+        deleted_at: None,
+        expires_at: None,
+    }
+}
+
+#[test]
+fn a_job_shows_these_members_and_no_others() {
+    let payload = Payload::stored("{\"n\":1.10}".into()).unwrap();
+    let text =
+        serde_json::to_string(&JobView::from(&job(PayloadPlace::Here(payload))).with_parameters()).unwrap();
+    assert!(text.contains("\"payload\":{\"n\":1.10},\"parameters\":{\"n\":1.10}"), "{text}");
+    let mut view: Value = serde_json::from_str(&text).unwrap();
+    view.as_object_mut().unwrap().remove("payload");
+    view.as_object_mut().unwrap().remove("parameters");
+    assert_eq!(
+        view,
+        json!({
+            "id": format!("job_{HEX}"), "jobId": format!("job_{HEX}"), "userId": format!("usr_{HEX}"),
+            "taskName": "Report", "type": "simulate", "priority": "high", "status": "completed",
+            "attempts": 2, "maxRetries": 3, "retryCount": 1, "schedule": null, "nextRunAt": null,
+            "webhookUrl": "https://x.example/hook", "lastError": null, "result": {"ok": true},
+            "createdAt": "2023-11-14T22:13:20.000Z", "updatedAt": "2023-11-14T22:13:23.000Z",
+            "startedAt": "2023-11-14T22:13:20.000Z", "completedAt": "2023-11-14T22:13:23.000Z",
+            "runDurationMs": 3000, "version": 4
+        })
+    );
+}
+
+#[test]
+fn a_payload_kept_apart_is_shown_when_it_is_given() {
+    let apart = job(PayloadPlace::Apart { head: "\"big".into() });
+    assert!(JobView::from(&apart).payload.is_none());
+    let given = JobView::from(&apart).with_payload(Payload::empty());
+    assert_eq!(given.payload.as_ref().unwrap().as_str(), "{}");
+    assert!(given.without_payload().payload.is_none());
+}
+
+#[test]
+fn a_log_entry_is_named_after_its_job() {
+    let entries = LogView::all(&job(PayloadPlace::Here(Payload::empty())));
+    assert_eq!(
+        serde_json::to_value(&entries).unwrap(),
+        json!([{"logId": format!("job_{HEX}-1"), "timestamp": "2023-11-14T22:13:20.000Z", "status": "pending",
+            "message": "created", "error": null}])
+    );
+}
+
+#[test]
+fn a_delivery_is_a_row_an_attempt() {
+    let at = Moment::from_millis(1_700_000_000_000);
+    let message = Deliver {
+        webhook_id: format!("msg_{HEX}").parse::<WebhookId>().unwrap(),
+        job_id: format!("job_{HEX}").parse().unwrap(),
+        user_id: format!("usr_{HEX}").parse::<UserId>().unwrap(),
+        run_id: format!("run_{HEX}").parse().unwrap(),
+        endpoint_id: Endpoint::Job,
+        url: "https://x.example/hook".into(),
+        body: "{\"type\":\"job.completed\"}".into(),
+        round: 0,
+        cancel_id: None,
+    };
+    let fresh = Delivery::new(&message, EventType::Completed, at);
+    let none = DeliveryView::rows(&fresh);
+    assert_eq!((none.len(), none[0].attempt, none[0].state), (1, 0, "pending"));
+
+    let attempt = |error: Option<&str>, status| DeliveryAttempt {
+        attempt: 0,
+        sent_at: at,
+        duration_ms: 12,
+        response_status: Some(status),
+        response_body: Some("text".into()),
+        error: error.map(Into::into),
+        error_class: error.map(|_| "status".into()),
+        next_attempt_at: error.map(|_| at.plus(std::time::Duration::from_secs(1))),
+    };
+    let done = fresh
+        .attempted(attempt(Some("answered 500"), 500), DeliveryState::Retrying)
+        .attempted(attempt(None, 200), DeliveryState::Delivered);
+    let rows = DeliveryView::rows(&done);
+    let shown: Vec<_> = rows.iter().map(|row| (row.attempt, row.state, row.error.as_str())).collect();
+    assert_eq!(shown, [(2, "delivered", ""), (1, "retrying", "answered 500")]);
+    assert_eq!(rows[0].request_body, json!({"type": "job.completed"}));
+    assert_eq!(rows[0].next_attempt_at, None);
+    let cut = Delivery { request_body: "{\"type\":\"jo…".into(), ..done };
+    assert!(DeliveryView::rows(&cut)[0].request_body.is_string());
+}
+
+#[test]
+fn a_user_is_shown_without_what_is_secret() {
+    let user = User {
+        id: format!("usr_{HEX}").parse().unwrap(),
+        name: "Ada".into(),
+        email: "ada@example.com".into(),
+        password_hash: "$argon2id$..".into(),
+        role: Role::User,
+        signing: None,
+        tokens_valid_after: None,
+        created_at: Moment::from_millis(1_700_000_000_000),
+        version: 1,
+    };
+    assert_eq!(
+        serde_json::to_value(UserView::from(&user)).unwrap(),
+        json!({"id": format!("usr_{HEX}"), "userId": format!("usr_{HEX}"), "name": "Ada",
+            "email": "ada@example.com", "role": "user", "createdAt": "2023-11-14T22:13:20.000Z"})
+    );
+}
