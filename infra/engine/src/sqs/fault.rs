@@ -19,7 +19,9 @@ pub(crate) enum Fault {
     AttributeValue(String),
     #[error("Unknown Attribute {0}.")]
     AttributeName(String),
-    #[error("Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF")]
+    #[error(
+        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
+    )]
     Contents,
     #[error("There should be at least one entry in the request.")]
     EmptyBatch,

@@ -151,7 +151,9 @@ mod tests {
     #[test]
     fn a_name_needs_a_whole_arn() {
         assert_eq!(name_of_arn("arn:aws:sqs:us-east-1:1:dead"), Some("dead"));
-        for bad in ["dead", "arn:aws:sns:us-east-1:1:dead", "arn:aws:sqs:us-east-1:1", "arn:aws:sqs:us-east-1:1:"] {
+        for bad in
+            ["dead", "arn:aws:sns:us-east-1:1:dead", "arn:aws:sqs:us-east-1:1", "arn:aws:sqs:us-east-1:1:"]
+        {
             assert_eq!(name_of_arn(bad), None, "{bad}");
         }
     }

@@ -145,7 +145,8 @@ fn load(db: &Connection) -> Result<HashMap<String, Queue>, Fault> {
     let mut rows = read.query([])?;
     let mut queues = HashMap::new();
     while let Some(row) = rows.next()? {
-        let attributes: BTreeMap<String, String> = serde_json::from_str(row.get_ref(2)?.as_str().unwrap_or(""))?;
+        let attributes: BTreeMap<String, String> =
+            serde_json::from_str(row.get_ref(2)?.as_str().unwrap_or(""))?;
         let queue = Queue {
             id: row.get(0)?,
             settings: Settings::read(&attributes)?,
