@@ -1,1 +1,111 @@
-//! Placeholder.
+//! Starting and stopping jobs: `run`, `rerun` and `cancel`.
+
+mod cancel;
+mod config;
+mod start;
+
+use std::sync::Arc;
+
+use axum::Router;
+use boot::clients::Clients;
+use boot::{Ambient, SecretCache, Vars};
+use domain::id::JobId;
+use domain::job::Job;
+use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions};
+use queue::{JobQueues, QueueError, WebhookQueues};
+use store::Store;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use config::{ACTIONS, Config, VARIABLES};
+
+/// Every method and path that it answers, besides the same under `/api`.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("POST", "/jobs/{id}/run"),
+    ("POST", "/run-job/{id}"),
+    ("POST", "/jobs/{id}/rerun"),
+    ("POST", "/jobs/{id}/cancel"),
+];
+
+/// How often a decision is made anew because somebody else wrote first.
+const MOST_RACES: usize = 3;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct App {
+    sessions: Sessions,
+    jobs: JobQueues,
+    webhooks: WebhookQueues,
+    config: Arc<Config>,
+}
+
+impl HasSessions for App {
+    fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+}
+
+impl App {
+    /// The function with these clients.
+    pub fn new(clients: &Clients, secrets: Arc<SecretCache>, config: Config, ambient: Ambient) -> Self {
+        let [high, medium, low] = config.job_queues.clone();
+        let store = Store::new(clients.dynamodb(), &config.table);
+        Self {
+            sessions: Sessions::new(store, secrets, ambient),
+            jobs: JobQueues::new(clients.sqs(), high, medium, low),
+            webhooks: WebhookQueues::new(clients.sqs(), config.webhook_queue.clone()),
+            config: Arc::new(config),
+        }
+    }
+
+    fn store(&self) -> &Store {
+        self.sessions.store()
+    }
+
+    fn ambient(&self) -> &Ambient {
+        self.sessions.ambient()
+    }
+
+    /// The job, if it is the caller's or the caller is an admin; somebody else's job is as good as none.
+    async fn own_job(&self, caller: &Caller, id: JobId) -> Answer<Job> {
+        let job = self.store().job(id, self.ambient().now()).await?;
+        job.filter(|job| job.user_id == caller.user.id || caller.is_admin())
+            .ok_or_else(|| Problem::not_found("job"))
+    }
+}
+
+/// The routes, and their description.
+pub fn routes(app: App) -> (Router, OpenApi) {
+    OpenApiRouter::new()
+        .routes(routes!(start::run))
+        .routes(routes!(start::run_alias))
+        .routes(routes!(start::rerun))
+        .routes(routes!(cancel::cancel))
+        .with_state(app)
+        .split_for_parts()
+}
+
+/// The function as the process's environment describes it.
+pub async fn init() -> Result<Router, boot::config::ConfigError> {
+    let mut vars = Vars::from_process();
+    let config = Config::read(&mut vars);
+    vars.finish()?;
+    let (clients, ambient) = (Clients::from_environment().await, Ambient::system());
+    let secrets =
+        SecretCache::new(clients.secrets_manager(), &config.auth_secret, Arc::clone(&ambient.clock));
+    let cors = config.cors.clone();
+    let (routes, _) = routes(App::new(&clients, Arc::new(secrets), config, ambient));
+    Ok(edge::router::finish(routes, cors))
+}
+
+/// The queue could not be reached: nothing has changed yet, so the caller may ask again.
+fn queue_failed(error: QueueError) -> Problem {
+    tracing::error!(error = &error as &dyn std::error::Error, "a queue failed");
+    Problem::unavailable()
+}
+
+/// Others kept writing the job.
+fn too_many_races() -> Problem {
+    Problem::new(Code::Conflict, "others kept changing the job at the same time; read it and try again")
+}

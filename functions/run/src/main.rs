@@ -1,1 +1,9 @@
-fn main() {}
+//! `run`, `rerun` and `cancel` as a Lambda.
+
+use lambda_http::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    boot::telemetry::init();
+    lambda_http::run(run::init().await?).await
+}

@@ -1,0 +1,77 @@
+//! `cancel`.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use domain::delivery::owed;
+use domain::id::{CancelId, JobId, RunId};
+use domain::job::Job;
+use domain::life;
+use edge::views::JobView;
+use edge::{Answer, Caller, Code, PathId, Problem};
+use serde::Serialize;
+use store::Replaced;
+use utoipa::ToSchema;
+
+use crate::{App, MOST_RACES, queue_failed, too_many_races};
+
+/// How long the announcement waits for the write that it announces.
+const HEAD_START: Duration = Duration::from_secs(2);
+
+/// What `cancel` answers: the job, and a message.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Cancelled {
+    message: &'static str,
+    #[serde(flatten)]
+    job: JobView,
+}
+
+/// Cancels a job that has not ended. What its task has done by then is not undone.
+#[utoipa::path(post, path = "/jobs/{id}/cancel", tag = "runs", security(("bearer" = [])),
+    params(("id" = String, Path, description = "The job's id")),
+    responses((status = 200, body = Cancelled, description = "It is cancelled"),
+        (status = 409, description = "It has ended", body = edge::problem::Document)))]
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<JobId>,
+) -> Answer<Json<Cancelled>> {
+    let mut job = app.own_job(&caller, id).await?;
+    for _ in 0..MOST_RACES {
+        let now = app.ambient().now();
+        let cancel = CancelId::fresh(now, app.ambient().entropy());
+        let run = RunId::fresh(now, app.ambient().entropy());
+        let Some(next) = life::cancel(&job, cancel, run, now) else {
+            let detail = format!("the job has ended already as {}", job.status);
+            return Err(Problem::new(Code::AlreadyEnded, detail));
+        };
+        app.announce(&next).await?;
+        match app.store().replace_job(&next).await? {
+            Replaced::Written => {
+                return Ok(Json(Cancelled {
+                    message: "Job cancelled successfully",
+                    job: JobView::from(&next),
+                }));
+            }
+            Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
+            Replaced::Lost(_) => return Err(Problem::not_found("job")),
+        }
+    }
+    Err(too_many_races())
+}
+
+impl App {
+    /// Sends the webhooks of a cancellation before it is written, a little delayed: after a crash in between
+    /// they find that the job does not show this cancellation, and are dropped. The other way round they would
+    /// be lost, for no message of the job is left to ask for them.
+    async fn announce(&self, cancelled: &Job) -> Answer<()> {
+        let Some(run) = &cancelled.run else { return Ok(()) };
+        if cancelled.webhook.is_none() && self.config.webhook_url.is_none() {
+            return Ok(());
+        }
+        let payload = self.store().payload(cancelled).await?;
+        let deliveries = owed(cancelled, run, &payload, self.config.webhook_url.as_deref());
+        self.webhooks.send(&deliveries, HEAD_START).await.map_err(queue_failed)
+    }
+}

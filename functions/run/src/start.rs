@@ -1,0 +1,111 @@
+//! `run` and `rerun`.
+
+use axum::Json;
+use axum::extract::State;
+use domain::id::{JobId, RunId};
+use domain::job::{Job, Status};
+use domain::life::{self, CannotStart};
+use domain::message::JobMessage;
+use domain::task::start_delay;
+use edge::rate::{Limit, Standing};
+use edge::views::JobView;
+use edge::{Answer, Caller, Code, PathId, Problem};
+use http::StatusCode;
+use serde::Serialize;
+use store::Replaced;
+use utoipa::ToSchema;
+
+use crate::{App, MOST_RACES, queue_failed, too_many_races};
+
+/// What `run` and `rerun` answer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Started {
+    success: bool,
+    message: &'static str,
+    /// The job's status: running, or already how the run has ended.
+    #[schema(value_type = String)]
+    status: Status,
+    job: JobView,
+}
+
+type Reply = Answer<(StatusCode, Standing, Json<Started>)>;
+
+/// Starts a pending job.
+#[utoipa::path(post, path = "/jobs/{id}/run", tag = "runs", security(("bearer" = [])),
+    params(("id" = String, Path, description = "The job's id")),
+    responses((status = 202, body = Started, description = "It runs"),
+        (status = 409, description = "It runs already, or has ended", body = edge::problem::Document)))]
+pub(crate) async fn run(State(app): State<App>, caller: Caller, PathId(id): PathId<JobId>) -> Reply {
+    app.start(&caller, id, life::may_run).await
+}
+
+/// Starts a pending job; older clients use this path.
+#[utoipa::path(post, path = "/run-job/{id}", tag = "runs", security(("bearer" = [])),
+    params(("id" = String, Path, description = "The job's id")),
+    responses((status = 202, body = Started, description = "It runs"),
+        (status = 409, description = "It runs already, or has ended", body = edge::problem::Document)))]
+pub(crate) async fn run_alias(State(app): State<App>, caller: Caller, PathId(id): PathId<JobId>) -> Reply {
+    app.start(&caller, id, life::may_run).await
+}
+
+/// Starts an ended job again.
+#[utoipa::path(post, path = "/jobs/{id}/rerun", tag = "runs", security(("bearer" = [])),
+    params(("id" = String, Path, description = "The job's id")),
+    responses((status = 202, body = Started, description = "It runs again"),
+        (status = 409, description = "It runs already, or has never run", body = edge::problem::Document)))]
+pub(crate) async fn rerun(State(app): State<App>, caller: Caller, PathId(id): PathId<JobId>) -> Reply {
+    app.start(&caller, id, life::may_rerun).await
+}
+
+impl App {
+    /// Sends the run message with the version seen, then writes `running` under that version.
+    ///
+    /// The message may be received before the write: its worker then claims the job by the version, and the
+    /// write here finds its own run on the record. A crash between the two: the worker claims all the same. A
+    /// lost race: the message names a version that no longer stands, and is stale.
+    async fn start(&self, caller: &Caller, id: JobId, may: fn(&Job) -> Result<(), CannotStart>) -> Reply {
+        let mut job = self.own_job(caller, id).await?;
+        may(&job).map_err(refuse)?;
+        // Only what could start counts against the limit.
+        let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
+        let subject = caller.user.id.to_string();
+        let standing = limit.count(self.store(), &subject, self.ambient().now()).await?;
+        for _ in 0..MOST_RACES {
+            may(&job).map_err(refuse)?;
+            let now = self.ambient().now();
+            let run = RunId::fresh(now, self.ambient().entropy());
+            let message = JobMessage::run(job.id, run, job.version);
+            let delay = start_delay(&job.task_type, self.config.simulated_task);
+            self.jobs.send(job.priority, job.user_id, &message, delay).await.map_err(queue_failed)?;
+            if let Some(ended) = job.run.as_ref().filter(|ended| ended.outcome.is_some()) {
+                let expires = self.config.retention.map(|keep| now.plus(keep));
+                self.store().archive_run(job.id, ended, expires).await?;
+            }
+            let next = life::start(&job, run, now);
+            match self.store().replace_job(&next).await? {
+                Replaced::Written => return Ok(started(standing, &next)),
+                Replaced::Lost(Some(current)) if current.run.as_ref().is_some_and(|on| on.id == run) => {
+                    return Ok(started(standing, &current));
+                }
+                Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
+                Replaced::Lost(_) => return Err(Problem::not_found("job")),
+            }
+        }
+        Err(too_many_races())
+    }
+}
+
+fn started(standing: Standing, job: &Job) -> (StatusCode, Standing, Json<Started>) {
+    let answer =
+        Started { success: true, message: "Job started", status: job.status, job: JobView::from(job) };
+    (StatusCode::ACCEPTED, standing, Json(answer))
+}
+
+fn refuse(reason: CannotStart) -> Problem {
+    let code = match reason {
+        CannotStart::Running => Code::AlreadyRunning,
+        CannotStart::Ended(_) => Code::AlreadyEnded,
+        CannotStart::NotEnded => Code::Conflict,
+    };
+    Problem::new(code, reason.to_string())
+}
