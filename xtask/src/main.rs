@@ -1,1 +1,84 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask --help`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal talks to the terminal")]
+
+mod ci;
+mod emulate;
+mod openapi;
+mod shell;
+mod template;
+mod tests_run;
+mod tidy;
+mod up;
+mod venv;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::shell::{Failure, cargo};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own tasks")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs the whole system on this machine; what follows goes to it (`--help` lists it)
+    Up(Passed),
+    /// Runs every test of the workspace; what follows goes to the test runner
+    Test(Passed),
+    /// Does all that CI does
+    Ci,
+    /// Checks the rules of the house: who uses whom, how long files are, what is forbidden
+    Tidy,
+    /// Writes openapi.json from the code
+    Openapi {
+        /// Only compare, and fail if it would change
+        #[arg(long)]
+        check: bool,
+    },
+    /// Installs the tools of infra/requirements.txt to target/venv, if they are not there
+    Venv,
+    /// Checks template.yaml with cfn-lint, the serverless rules and `sam validate --lint`
+    Template,
+    /// Builds the functions with cargo-lambda and runs them under the Lambda runtime interface emulator
+    Emulate,
+    /// Measures a release build; what follows goes to the benchmark
+    Bench(Passed),
+}
+
+#[derive(clap::Args)]
+struct Passed {
+    /// Arguments to pass on
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Up(passed) => up::up(&passed.args),
+        Task::Test(passed) => tests_run::test(&passed.args),
+        Task::Ci => ci::ci(),
+        Task::Tidy => tidy::tidy(),
+        Task::Openapi { check } => openapi::openapi(check),
+        Task::Venv => venv::venv().map(|_| ()),
+        Task::Template => template::template(),
+        Task::Emulate => emulate::emulate(),
+        Task::Bench(passed) => bench(&passed.args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(args: &[String]) -> Result<(), Failure> {
+    shell::replace(cargo().args(["run", "--release", "--package", "bench", "--"]).args(args))
+}

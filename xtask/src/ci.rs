@@ -1,0 +1,40 @@
+//! `cargo xtask ci`: all checks, then all tests.
+
+use crate::shell::{Failure, cargo, run};
+use crate::{emulate, openapi, template, tests_run, tidy};
+
+type Step = fn() -> Result<(), Failure>;
+
+/// Does every step even if one before it failed, and ends with what the test runner says.
+pub(crate) fn ci() -> Result<(), Failure> {
+    let steps: [(&str, Step); 6] = [
+        ("fmt", || run(cargo().args(["fmt", "--all", "--check"]))),
+        ("tidy", tidy::tidy),
+        ("template", template::template),
+        ("clippy", || {
+            run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+        }),
+        ("openapi", || openapi::openapi(true)),
+        ("emulate", emulate::emulate),
+    ];
+    let mut failed = Vec::new();
+    for (name, step) in steps {
+        if let Err(failure) = step() {
+            eprintln!("error: {failure}");
+            failed.push(name);
+        }
+    }
+    let (tally, ended) = tests_run::count();
+    if let Err(failure) = &ended {
+        eprintln!("error: {failure}");
+        failed.push("test");
+    }
+    if !failed.is_empty() {
+        eprintln!("these steps failed: {}", failed.join(", "));
+    }
+    // A step that failed counts as a failed test: whoever reads only this line must not be misled.
+    let other = failed.iter().filter(|name| **name != "test").count();
+    let crashed = u64::from(ended.is_err() && tally.failed == 0);
+    println!("{} passed, {} failed", tally.passed, tally.failed + other as u64 + crashed);
+    if failed.is_empty() { Ok(()) } else { Err(Failure::new("the build is not fit to land")) }
+}
