@@ -75,7 +75,7 @@ impl Store {
             let hungry: Vec<usize> =
                 (0..cells.len()).filter(|i| cells[*i].rows.is_empty() && !cells[*i].done).collect();
             if budget == 0 && !hungry.is_empty() {
-                return Ok(stopped(union, &cells, &hungry, merged, skip));
+                return Ok(stopped(union, cells, &hungry, merged, skip, limit));
             }
             let reads = hungry.iter().map(|i| self.chunk(union, &cells[*i]));
             for (i, read) in hungry.iter().zip(try_join_all(reads).await?) {
@@ -223,15 +223,29 @@ fn finished(merged: Vec<(String, Item)>, skip: usize, limit: usize) -> Rows {
 /// has reached is known, and the next request goes on from there.
 fn stopped(
     union: &Union,
-    cells: &[Cell],
+    mut cells: Vec<Cell>,
     hungry: &[usize],
-    merged: Vec<(String, Item)>,
+    mut merged: Vec<(String, Item)>,
     skip: usize,
+    limit: usize,
 ) -> Rows {
     let reached = hungry.iter().filter_map(|i| cells[*i].reached.clone());
     let next = match union.order {
         Order::NewestFirst => reached.max(),
         Order::OldestFirst => reached.min(),
     };
-    Rows { rows: merged.into_iter().skip(skip).map(|(_, row)| row).collect(), next }
+    let known = |id: &String| match union.order {
+        Order::NewestFirst => next.as_ref().is_some_and(|next| id >= next),
+        Order::OldestFirst => next.as_ref().is_some_and(|next| id <= next),
+    };
+    while merged.len() <= skip + limit {
+        let row = best(union.order, &cells).and_then(|i| cells[i].rows.pop_front());
+        let Some(row) = row.filter(|row| known(&row.0)) else {
+            return Rows { rows: merged.into_iter().skip(skip).map(|(_, row)| row).collect(), next };
+        };
+        if merged.last().is_none_or(|last| last.0 != row.0) {
+            merged.push(row);
+        }
+    }
+    finished(merged, skip, limit)
 }
