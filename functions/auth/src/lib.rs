@@ -1,1 +1,101 @@
-//! Placeholder.
+//! Accounts and sessions: register, log in, log out, and who I am.
+
+mod config;
+mod login;
+mod password;
+mod register;
+mod session;
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use boot::clients::Clients;
+use boot::{Ambient, SecretCache, Vars};
+use edge::{HasSessions, Sessions};
+use store::Store;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use config::{ACTIONS, Config, VARIABLES};
+
+use crate::password::Hasher;
+
+/// Every method and path that it answers, besides the same under `/api`.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("POST", "/register"),
+    ("POST", "/users/register"),
+    ("POST", "/login"),
+    ("POST", "/users/login"),
+    ("POST", "/logout"),
+    ("GET", "/profile"),
+    ("GET", "/user"),
+    ("GET", "/users/profile"),
+];
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct App {
+    sessions: Sessions,
+    hasher: Hasher,
+    config: Arc<Config>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("App(..)")
+    }
+}
+
+impl HasSessions for App {
+    fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+}
+
+impl App {
+    /// The function with these clients.
+    pub fn new(clients: &Clients, secrets: Arc<SecretCache>, config: Config, ambient: Ambient) -> Self {
+        let store = Store::new(clients.dynamodb(), &config.table);
+        let hasher = Hasher::new(config.password_min_score);
+        Self { sessions: Sessions::new(store, secrets, ambient), hasher, config: Arc::new(config) }
+    }
+
+    fn store(&self) -> &Store {
+        self.sessions.store()
+    }
+
+    fn ambient(&self) -> &Ambient {
+        self.sessions.ambient()
+    }
+}
+
+/// The routes, and the description of the canonical ones.
+pub fn routes(app: App) -> (Router, OpenApi) {
+    OpenApiRouter::new()
+        .routes(routes!(register::register))
+        .routes(routes!(login::login))
+        .routes(routes!(session::logout))
+        .routes(routes!(session::profile))
+        .route("/users/register", post(register::register))
+        .route("/users/login", post(login::login))
+        .route("/user", get(session::profile))
+        .route("/users/profile", get(session::profile))
+        .with_state(app)
+        .split_for_parts()
+}
+
+/// The function as the process's environment describes it.
+pub async fn init() -> Result<Router, boot::config::ConfigError> {
+    let mut vars = Vars::from_process();
+    let config = Config::read(&mut vars);
+    vars.finish()?;
+    let (clients, ambient) = (Clients::from_environment().await, Ambient::system());
+    let secrets =
+        SecretCache::new(clients.secrets_manager(), &config.auth_secret, Arc::clone(&ambient.clock));
+    let cors = config.cors.clone();
+    let (routes, _) = routes(App::new(&clients, Arc::new(secrets), config, ambient));
+    Ok(edge::router::finish(routes, cors))
+}

@@ -1,1 +1,9 @@
-fn main() {}
+//! Accounts and sessions as a Lambda.
+
+use lambda_http::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    boot::telemetry::init();
+    lambda_http::run(auth::init().await?).await
+}

@@ -26,7 +26,7 @@ const QUIET: [&str; 9] = [
 /// nothing, so that several functions may share one process.
 pub fn init() {
     let mut vars = Vars::from_process();
-    let level = vars.text("LOG_LEVEL").unwrap_or_default();
+    let level = vars.or("LOG_LEVEL", "info".to_owned());
     let in_lambda = vars.text("AWS_LAMBDA_FUNCTION_NAME").is_some();
     let builder = tracing_subscriber::fmt().with_env_filter(filter(&level)).with_writer(std::io::stdout);
     let outcome = if in_lambda || !std::io::stdout().is_terminal() {
@@ -41,6 +41,8 @@ pub fn init() {
 
 /// What is logged at this level. A text that names no level counts as `info`: a log is no reason not to start.
 fn filter(level: &str) -> EnvFilter {
+    // The library reads an empty text as `error`.
+    let level = if level.is_empty() { "info" } else { level };
     let level = level.parse().unwrap_or(LevelFilter::INFO);
     let mut filter = EnvFilter::default().add_directive(level.into());
     for library in QUIET {

@@ -1,0 +1,160 @@
+//! `POST /login`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::id::UserId;
+use domain::input::Fields;
+use domain::time::Moment;
+use domain::user::{User, digest};
+use edge::address::Address;
+use edge::views::UserView;
+use edge::{Answer, Code, JsonFields, Problem, tokens};
+use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::App;
+
+/// The longest text that could be somebody's name or address; a longer one is not looked up.
+const LONGEST: usize = 1_024;
+
+/// What a login sends.
+#[derive(ToSchema)]
+#[schema(as = Credentials)]
+#[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
+pub(crate) struct Body {
+    /// The address; also read as `emailId`.
+    #[schema(required = false, example = "ada@example.com")]
+    email: Option<String>,
+    /// Or the name, if this user was the first to take it; also read as `name`.
+    #[schema(required = false)]
+    user_name: Option<String>,
+    /// The password.
+    #[schema(example = "correct horse battery")]
+    password: String,
+}
+
+/// A session.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Session)]
+pub(crate) struct View {
+    /// To be sent as `Authorization: Bearer <token>`.
+    token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// When the token expires.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Moment,
+    /// Whose it is.
+    user_id: String,
+    /// The user.
+    user: UserView,
+}
+
+/// By what an account is looked up.
+enum Account {
+    Email(String),
+    Name(String),
+}
+
+/// Opens a session.
+///
+/// Also answers at `/users/login`. An account that does not exist and a wrong password cost and answer the same.
+#[utoipa::path(
+    post,
+    path = "/login",
+    tag = "accounts",
+    request_body = Body,
+    responses(
+        (status = 200, description = "A token and its user", body = View),
+        (status = 401, description = "The account or the password is wrong", body = edge::problem::Document,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn login(
+    State(app): State<App>,
+    address: Address,
+    JsonFields { mut fields, .. }: JsonFields,
+) -> Answer<Response> {
+    let now = app.ambient().now();
+    let standing = app.config.login_limit().count(app.store(), address.as_str(), now).await?;
+    let account = account(&mut fields);
+    let password = fields.required(&["password"], |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
+    fields.finish()?;
+    let (Some(account), Some(password)) = (account, password) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    // Failures are counted after the password was judged, so many guesses at the same moment may pass the
+    // check together; the limit by address, which counts first, bounds them.
+    let failures = app.config.failure_limit();
+    failures.check(app.store(), account.subject(), now).await?;
+    let user = find(&app, &account, now).await?;
+    let hash = user.as_ref().map(|user| user.password_hash.clone());
+    let right = app.hasher.verify(password, hash).await?;
+    let Some(user) = user.filter(|_| right) else {
+        failures.count(app.store(), account.subject(), now).await?;
+        return Err(wrong());
+    };
+    let secrets = app.sessions.secrets().await?;
+    let issued = tokens::issue(&secrets, user.id, app.ambient()).map_err(|failure| {
+        tracing::error!(error = &failure as &dyn std::error::Error, "a token could not be issued");
+        Problem::internal()
+    })?;
+    tracing::info!(user = %user.id, "logged in");
+    let view = View {
+        token: issued.token,
+        token_type: "Bearer",
+        expires_at: issued.claims.expires_at,
+        user_id: user.id.to_string(),
+        user: UserView::from(&user),
+    };
+    Ok((standing, Json(view)).into_response())
+}
+
+impl Account {
+    /// What failures are counted by: the digest of what was given, whether or not such an account exists.
+    fn subject(&self) -> &str {
+        let (Self::Email(digest) | Self::Name(digest)) = self;
+        digest
+    }
+}
+
+fn account(fields: &mut Fields) -> Option<Account> {
+    let email = fields.text(&["email", "emailId"]);
+    let name = fields.text(&["userName", "name"]);
+    let given = |text: &String| !text.trim().is_empty() && text.len() <= LONGEST;
+    match (email.filter(given), name.filter(given)) {
+        (Some(_), Some(_)) => {
+            fields.fault("/userName", "log in with email or with userName, not with both");
+            None
+        }
+        // Some clients have one field for both.
+        (Some(text), None) if !text.contains('@') => Some(Account::Name(digest(text.trim()))),
+        (Some(text), None) => Some(Account::Email(digest(text.trim()))),
+        (None, Some(text)) => Some(Account::Name(digest(text.trim()))),
+        (None, None) => {
+            fields.fault("/email", "is required, or userName in its place");
+            None
+        }
+    }
+}
+
+async fn find(app: &App, account: &Account, now: Moment) -> Answer<Option<User>> {
+    let found = match account {
+        Account::Email(digest) => app.store().user_by_email(digest).await?,
+        Account::Name(digest) => app.store().user_by_name(digest).await?,
+    };
+    if found.is_none() {
+        // A known account is two reads: its lock, then its record. An unknown one shall take as long.
+        app.store().user(UserId::fresh(now, app.ambient().entropy())).await?;
+    }
+    Ok(found)
+}
+
+fn wrong() -> Problem {
+    Problem::new(Code::Unauthorized, "email or password is wrong")
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"nightjar\""))
+}

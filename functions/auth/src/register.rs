@@ -1,0 +1,88 @@
+//! `POST /register`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::id::UserId;
+use domain::user::{Email, Password, User, UserName};
+use edge::address::Address;
+use edge::views::UserView;
+use edge::{Answer, Code, JsonFields, Problem};
+use http::StatusCode;
+use http::header::LOCATION;
+use store::CreateUserError;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::password::Chosen;
+
+/// What a registration sends.
+#[derive(ToSchema)]
+#[schema(as = Registration)]
+#[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
+pub(crate) struct Body {
+    /// 1 to 100 characters; also read as `userName`. The first to take a name may log in with it.
+    #[schema(example = "Ada")]
+    name: String,
+    /// At most 150 characters; also read as `emailId`. One account an address, in any case of its letters.
+    #[schema(example = "ada@example.com")]
+    email: String,
+    /// 8 to 128 characters that are hard to guess.
+    #[schema(example = "correct horse battery")]
+    password: String,
+}
+
+/// Creates an account.
+///
+/// Also answers at `/users/register`.
+#[utoipa::path(
+    post,
+    path = "/register",
+    tag = "accounts",
+    request_body = Body,
+    responses(
+        (status = 201, description = "The new user", body = UserView),
+        (status = 409, description = "The address is registered already", body = edge::problem::Document,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn register(
+    State(app): State<App>,
+    address: Address,
+    JsonFields { mut fields, .. }: JsonFields,
+) -> Answer<Response> {
+    let now = app.ambient().now();
+    let standing = app.config.register_limit().count(app.store(), address.as_str(), now).await?;
+    let name = fields.required(&["name", "userName"], UserName::parse);
+    let email = fields.required(&["email", "emailId"], Email::parse);
+    let password = fields.required(&["password"], Password::parse);
+    fields.finish()?;
+    let (Some(name), Some(email), Some(password)) = (name, email, password) else {
+        return Err(Problem::invalid(Vec::new()));
+    };
+    let known = vec![name.as_str().to_owned(), email.as_str().to_owned()];
+    let password_hash = match app.hasher.choose(password, known, app.ambient().entropy()).await? {
+        Chosen::Hash(hash) => hash,
+        Chosen::TooWeak(reason) => return Err(Problem::at("/password", reason)),
+    };
+    let user = User {
+        id: UserId::fresh(now, app.ambient().entropy()),
+        name: name.as_str().to_owned(),
+        email: email.as_str().to_owned(),
+        password_hash,
+        role: app.config.role(&email),
+        signing: None,
+        tokens_valid_after: None,
+        created_at: now,
+        version: 1,
+    };
+    match app.store().create_user(&user, &email, &name).await {
+        Ok(()) => {}
+        Err(CreateUserError::EmailTaken) => {
+            return Err(Problem::at_with(Code::Conflict, "/email", "is registered already"));
+        }
+        Err(CreateUserError::Store(failure)) => return Err(failure.into()),
+    }
+    tracing::info!(user = %user.id, "registered");
+    Ok((StatusCode::CREATED, standing, [(LOCATION, "/profile")], Json(UserView::from(&user))).into_response())
+}
