@@ -1,4 +1,60 @@
-//! stub
-pub(crate) fn emulate() -> Result<(), crate::shell::Failure> {
-    Ok(())
+//! `cargo xtask emulate`: the binaries that Lambda would run, under Lambda's own runtime interface emulator,
+//! with the table, queues and secrets of `infra/local` behind them.
+
+mod engine;
+mod events;
+mod host;
+mod http;
+mod receiver;
+mod walk;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::shell::{Failure, run, target, variable};
+use crate::venv::{Venv, venv};
+
+/// The functions that are built; `auth` is among them because the others want a token.
+const FUNCTIONS: [&str; 5] = ["auth", "jobs", "run", "worker", "webhook"];
+
+/// Builds the functions as SAM would, and walks a job through them.
+pub(crate) fn emulate() -> Result<(), Failure> {
+    let tools = venv()?;
+    build(&tools)?;
+    let emulator = emulator(&tools)?;
+    let engine = engine::Engine::start()?;
+    walk::walk(&emulator, &engine)
+}
+
+fn build(tools: &Venv) -> Result<(), Failure> {
+    let mut command = crate::shell::program(variable("CARGO").unwrap_or_else(|| "cargo".into()));
+    tools.enter(&mut command);
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    command.args(["lambda", "build", "--locked", "--profile", "emulate", "--target", &triple]);
+    for function in FUNCTIONS {
+        command.args(["--package", function]);
+    }
+    run(&mut command)
+}
+
+/// The emulator that comes with the SAM CLI, as a copy that may be run.
+fn emulator(tools: &Venv) -> Result<PathBuf, Failure> {
+    let kind = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let packed = tools.package_file(&format!("samcli/local/rapid/aws-lambda-rie-{kind}"))?;
+    let copy = target().join("venv/bin/aws-lambda-rie");
+    if !copy.is_file() {
+        let failed = || Failure::while_("target/venv/bin/aws-lambda-rie");
+        // Put in place by a rename: a copy that was cut short must not be taken for one.
+        let part = copy.with_extension("part");
+        fs::copy(packed, &part).map_err(failed())?;
+        fs::set_permissions(&part, fs::Permissions::from_mode(0o755)).map_err(failed())?;
+        fs::rename(&part, &copy).map_err(failed())?;
+    }
+    Ok(copy)
+}
+
+/// The binary that cargo-lambda has built for a function.
+fn bootstrap(function: &str) -> PathBuf {
+    target().join(format!("lambda/nightjar-{function}/bootstrap"))
 }
