@@ -13,7 +13,7 @@ use super::receive::Due;
 /// A group with so many messages in flight is noisy.
 const NOISY: i64 = 10;
 /// How many groups one receive looks at in search of quiet ones. Bounds its cost.
-const GROUPS: usize = 32;
+const GROUPS: usize = 12;
 
 const OLDEST: &str = "SELECT seq, received, sent, tenant FROM message
      WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, claimed, seq LIMIT ?3";

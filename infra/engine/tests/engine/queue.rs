@@ -230,7 +230,7 @@ async fn queues_are_made_changed_listed_emptied_and_deleted() {
     assert_eq!(fifo.code(), Some("AWS.SimpleQueueService.UnsupportedOperation"));
     assert_eq!(
         bed.sqs.list_queues().queue_name_prefix("o").send().await.unwrap().queue_urls(),
-        [url.clone()]
+        std::slice::from_ref(&url)
     );
 
     let set =
