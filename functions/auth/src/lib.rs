@@ -72,8 +72,17 @@ impl App {
     }
 }
 
-/// The routes, and the description of the canonical ones.
-pub fn routes(app: App) -> (Router, OpenApi) {
+/// The routes.
+pub fn routes(app: App) -> Router {
+    described().with_state(app).into()
+}
+
+/// What the canonical routes say of themselves.
+pub fn openapi() -> OpenApi {
+    described().into_openapi()
+}
+
+fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(register::register))
         .routes(routes!(login::login))
@@ -83,8 +92,6 @@ pub fn routes(app: App) -> (Router, OpenApi) {
         .route("/users/login", post(login::login))
         .route("/user", get(session::profile))
         .route("/users/profile", get(session::profile))
-        .with_state(app)
-        .split_for_parts()
 }
 
 /// The function as the process's environment describes it.
@@ -96,6 +103,5 @@ pub async fn init() -> Result<Router, boot::config::ConfigError> {
     let secrets =
         SecretCache::new(clients.secrets_manager(), &config.auth_secret, Arc::clone(&ambient.clock));
     let cors = config.cors.clone();
-    let (routes, _) = routes(App::new(&clients, Arc::new(secrets), config, ambient));
-    Ok(edge::router::finish(routes, cors))
+    Ok(edge::router::finish(routes(App::new(&clients, Arc::new(secrets), config, ambient)), cors))
 }

@@ -123,6 +123,7 @@ fn argon2() -> Result<Argon2<'static>, CannotHash> {
 
 /// Why a password is too easy to guess, in words for the one who chose it.
 fn weakness(password: &str, known: &[String], min_score: u8) -> Option<String> {
+    let known = spellings(known);
     let known: Vec<_> = known.iter().map(String::as_str).collect();
     let entropy = zxcvbn::zxcvbn(password, &known);
     if u8::from(entropy.score()) >= min_score {
@@ -138,6 +139,18 @@ fn weakness(password: &str, known: &[String], min_score: u8) -> Option<String> {
         }
     }
     Some(text)
+}
+
+/// zxcvbn compares whole words: "Ada Lovelace" shall also count as "adalovelace", "ada" and "lovelace".
+fn spellings(known: &[String]) -> Vec<String> {
+    let mut all = vec!["nightjar".to_owned()];
+    for text in known {
+        let parts = || text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+        all.extend(parts().map(str::to_owned));
+        all.push(parts().collect());
+        all.push(text.clone());
+    }
+    all
 }
 
 #[cfg(test)]
@@ -186,7 +199,9 @@ mod tests {
         for (password, known, told) in [
             ("password1", &[][..], "common password"),
             ("aaaaaaaaaa", &[], "Repeats like"),
-            ("adalovelace", &["Ada Lovelace", "ada@lovelace.example"], "too easy"),
+            ("AdaLovelace", &["Ada Lovelace", "ada@example.com"], "too easy"),
+            ("lovelace1", &["Ada", "ada.lovelace@example.com"], "too easy"),
+            ("nightjar1", &[], "too easy"),
         ] {
             let Chosen::TooWeak(reason) = chosen(password, known, 2).await else {
                 panic!("{password} is taken")

@@ -87,3 +87,44 @@ impl HttpClient for WhenNeeded {
         made.http_connector(settings, components)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_config::Region;
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_reads_no_certificate_before_its_first_call() {
+        let http = WhenNeeded::default();
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("a", "b", None)))
+            // Nobody listens there.
+            .endpoint_url("http://127.0.0.1:1")
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts())
+            .http_client(http.clone())
+            .build();
+        let client = Clients::from_config(&config).dynamodb();
+        assert!(http.0.get().is_none());
+        assert!(client.list_tables().send().await.is_err());
+        assert!(http.0.get().is_some());
+    }
+
+    #[tokio::test]
+    async fn clients_of_the_environment_are_made_without_the_network() {
+        let made = tokio::time::timeout(Duration::from_millis(500), Clients::from_environment()).await;
+        let clients = made.unwrap();
+        assert_eq!(
+            clients.config().timeout_config().unwrap().connect_timeout(),
+            Some(Duration::from_secs(1))
+        );
+        let (_, _, _) = (clients.dynamodb(), clients.sqs(), clients.secrets_manager());
+    }
+}

@@ -1,10 +1,13 @@
+use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use domain::event::EventType;
 use domain::id::{RunId, UserId, WebhookId};
-use domain::job::{JobWebhook, Priority, Run, Status};
+use domain::job::{Job, JobWebhook, PayloadPlace, Priority, Run, Status};
 use domain::log::Log;
 use domain::message::{Deliver, Endpoint};
-use domain::user::Role;
-use serde_json::json;
+use domain::payload::Payload;
+use domain::time::Moment;
+use domain::user::{Role, User};
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -1,0 +1,104 @@
+//! A delivery, one row an attempt.
+
+use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
+use domain::time::Moment;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// One attempt to deliver a webhook, or a delivery that has seen none.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Delivery)]
+pub struct DeliveryView {
+    /// The `webhook-id`, the same for all attempts.
+    pub id: String,
+    /// The job it tells of.
+    pub job_id: String,
+    /// The run it tells of.
+    pub run_id: String,
+    /// `job` or `deployment`: whose URL it is.
+    pub endpoint_id: &'static str,
+    /// Where it went.
+    pub url: String,
+    /// What it told.
+    #[schema(example = "job.completed")]
+    pub event: &'static str,
+    /// The attempt's number, from 1; 0 where there was none yet.
+    pub attempt: u32,
+    /// `pending`, `delivered`, `retrying`, `dead` or `skipped`.
+    pub state: &'static str,
+    /// What was sent; a text where it had to be cut.
+    #[schema(value_type = Value)]
+    pub request_body: Value,
+    /// The status of the answer.
+    pub response_status: Option<u16>,
+    /// The beginning of the answer's body.
+    pub response_body: Option<String>,
+    /// What went wrong; empty if nothing did.
+    pub error: String,
+    /// What kind of thing went wrong.
+    pub error_class: Option<String>,
+    /// How long the answer took.
+    pub duration_ms: Option<u64>,
+    /// When it was sent.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub sent_at: Option<Moment>,
+    /// When the delivery was first tried.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Moment,
+    /// When it is tried again.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_attempt_at: Option<Moment>,
+}
+
+impl DeliveryView {
+    /// A row for each attempt that is kept, the newest first; one row where there was none yet.
+    pub fn rows(delivery: &Delivery) -> Vec<Self> {
+        let body = serde_json::from_str(&delivery.request_body)
+            .unwrap_or_else(|_| Value::String(delivery.request_body.clone()));
+        let (last, earlier) = match delivery.attempts.split_last() {
+            None => return vec![Self::row(delivery, None, delivery.state, body)],
+            Some(attempts) => attempts,
+        };
+        let mut rows = vec![Self::row(delivery, Some(last), delivery.state, body.clone())];
+        rows.extend(earlier.iter().rev().map(|attempt| {
+            let state =
+                if attempt.error.is_none() { DeliveryState::Delivered } else { DeliveryState::Retrying };
+            Self::row(delivery, Some(attempt), state, body.clone())
+        }));
+        rows
+    }
+
+    fn row(
+        delivery: &Delivery,
+        attempt: Option<&DeliveryAttempt>,
+        state: DeliveryState,
+        body: Value,
+    ) -> Self {
+        let is_last = attempt.is_none_or(|attempt| attempt.attempt == delivery.attempt_count);
+        Self {
+            id: delivery.id.to_string(),
+            job_id: delivery.job_id.to_string(),
+            run_id: delivery.run_id.to_string(),
+            endpoint_id: delivery.endpoint_id.id(),
+            url: delivery.url.clone(),
+            event: delivery.event.as_str(),
+            attempt: attempt.map_or(0, |attempt| attempt.attempt),
+            state: state.as_str(),
+            request_body: body,
+            response_status: attempt.and_then(|attempt| attempt.response_status),
+            response_body: attempt.and_then(|attempt| attempt.response_body.clone()),
+            error: attempt.and_then(|attempt| attempt.error.clone()).unwrap_or_default(),
+            error_class: attempt.and_then(|attempt| attempt.error_class.clone()),
+            duration_ms: attempt.map(|attempt| attempt.duration_ms),
+            sent_at: attempt.map(|attempt| attempt.sent_at),
+            created_at: delivery.created_at,
+            next_attempt_at: if is_last {
+                delivery.next_attempt_at
+            } else {
+                attempt.and_then(|attempt| attempt.next_attempt_at)
+            },
+        }
+    }
+}
