@@ -7,6 +7,7 @@ mod start;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::post;
 use boot::clients::Clients;
 use boot::{Ambient, SecretCache, Vars};
 use domain::id::JobId;
@@ -75,15 +76,22 @@ impl App {
     }
 }
 
-/// The routes, and their description.
-pub fn routes(app: App) -> (Router, OpenApi) {
+/// The routes.
+pub fn routes(app: App) -> Router {
+    described().with_state(app).into()
+}
+
+/// What the routes say of themselves.
+pub fn openapi() -> OpenApi {
+    described().into_openapi()
+}
+
+fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(start::run))
-        .routes(routes!(start::run_alias))
+        .route("/run-job/{id}", post(start::run))
         .routes(routes!(start::rerun))
         .routes(routes!(cancel::cancel))
-        .with_state(app)
-        .split_for_parts()
 }
 
 /// The function as the process's environment describes it.
@@ -95,8 +103,7 @@ pub async fn init() -> Result<Router, boot::config::ConfigError> {
     let secrets =
         SecretCache::new(clients.secrets_manager(), &config.auth_secret, Arc::clone(&ambient.clock));
     let cors = config.cors.clone();
-    let (routes, _) = routes(App::new(&clients, Arc::new(secrets), config, ambient));
-    Ok(edge::router::finish(routes, cors))
+    Ok(edge::router::finish(routes(App::new(&clients, Arc::new(secrets), config, ambient)), cors))
 }
 
 /// The queue could not be reached: nothing has changed yet, so the caller may ask again.

@@ -39,15 +39,6 @@ pub(crate) async fn run(State(app): State<App>, caller: Caller, PathId(id): Path
     app.start(&caller, id, life::may_run).await
 }
 
-/// Starts a pending job; older clients use this path.
-#[utoipa::path(post, path = "/run-job/{id}", tag = "runs", security(("bearer" = [])),
-    params(("id" = String, Path, description = "The job's id")),
-    responses((status = 202, body = Started, description = "It runs"),
-        (status = 409, description = "It runs already, or has ended", body = edge::problem::Document)))]
-pub(crate) async fn run_alias(State(app): State<App>, caller: Caller, PathId(id): PathId<JobId>) -> Reply {
-    app.start(&caller, id, life::may_run).await
-}
-
 /// Starts an ended job again.
 #[utoipa::path(post, path = "/jobs/{id}/rerun", tag = "runs", security(("bearer" = [])),
     params(("id" = String, Path, description = "The job's id")),

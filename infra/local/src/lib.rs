@@ -1,1 +1,126 @@
-//! Placeholder.
+//! The whole system in one process: the same routes that the Lambdas serve, the same handlers behind the same
+//! event source mappings, on engines inside the process.
+//!
+//! Nothing here recovers anything: what survives the end of this process survives it by the protocol that
+//! holds in the cloud too.
+
+pub mod demo;
+pub mod engines;
+pub mod openapi;
+mod parts;
+mod serve;
+pub mod settings;
+mod variables;
+pub mod welcome;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use boot::Ambient;
+use boot::clients::Clients;
+use boot::config::ConfigError;
+use engine::{Engine, EngineError, OpenError};
+use queue::QueueError;
+use store::StoreError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use settings::Settings;
+
+/// How often expired items are swept; DynamoDB itself takes hours to days.
+const SWEEP: Duration = Duration::from_secs(300);
+
+/// Why the system does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Engine(#[from] OpenError),
+    /// A secret cannot be made.
+    #[error(transparent)]
+    Secret(#[from] EngineError),
+    /// The table cannot be made.
+    #[error("the table cannot be made")]
+    Table(#[from] StoreError),
+    /// The queues cannot be made.
+    #[error("the queues cannot be made")]
+    Queues(#[from] QueueError),
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The port is taken, or may not be used.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+/// The system, running.
+pub struct System {
+    address: SocketAddr,
+    engine: Engine,
+    routes: Router,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl System {
+    /// Opens the engines, makes what is missing in them, and starts everything.
+    pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        let ambient = Ambient::system();
+        let options = engine::Options { data_dir: settings.data_dir(), clock: Arc::clone(&ambient.clock) };
+        let engine = Engine::open(options)?;
+        let clients = Clients::from_config(&engine.sdk_config());
+        let listener = serve::listen(settings.address()).await?;
+        let address = listener.local_addr().map_err(|e| StartError::Listen(settings.address(), e))?;
+
+        let resources = parts::provision(&engine, &clients, &ambient).await?;
+        let mut vars = variables::all(settings, address, &resources);
+        let parts = parts::Parts::new(&clients, &ambient, &mut vars)?;
+
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        parts.map_events(&engine, &clients, &resources, &stop, &tasks);
+        tasks.spawn(sweep(engine.clone(), stop.clone()));
+        let routes = parts.routes();
+        tasks.spawn(serve::serve(listener, routes.clone(), stop.clone()));
+        tasks.close();
+        Ok(Self { address, engine, routes, stop, tasks })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The engines.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The routes, to be called without a socket.
+    pub fn routes(&self) -> Router {
+        self.routes.clone()
+    }
+
+    /// Takes no more requests and messages, lets those that are on finish, and ends.
+    pub async fn drain(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+async fn sweep(engine: Engine, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+        let engine = engine.clone();
+        match tokio::task::spawn_blocking(move || engine.sweep_ttl()).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(count)) => tracing::info!(count, "expired items were swept"),
+            Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed"),
+            Err(error) => tracing::warn!(%error, "the sweep died"),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The functions, made from one set of variables, and what they need in the engines.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::get;
+use boot::clients::Clients;
+use boot::config::ConfigError;
+use boot::{Ambient, SecretCache, Vars};
+use edge::CorsPolicy;
+use engine::Engine;
+use engine::mapping::{HandlerError, Mapping};
+use queue::topology::{self, Queue};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::StartError;
+
+const TABLE: &str = "nightjar";
+const AUTH_SECRET: &str = "nightjar/auth";
+const DATA_SECRET: &str = "nightjar/data";
+
+/// What stands in the engines.
+pub(crate) struct Resources {
+    urls: HashMap<&'static str, String>,
+}
+
+impl Resources {
+    fn url(&self, queue: Queue) -> String {
+        self.urls.get(queue.name).cloned().unwrap_or_default()
+    }
+
+    /// As the functions are told of it.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        [
+            ("TABLE_NAME", TABLE.to_owned()),
+            ("AUTH_SECRET_ID", AUTH_SECRET.to_owned()),
+            ("DATA_SECRET_ID", DATA_SECRET.to_owned()),
+            ("JOBS_HIGH_QUEUE_URL", self.url(topology::JOBS_HIGH)),
+            ("JOBS_MEDIUM_QUEUE_URL", self.url(topology::JOBS_MEDIUM)),
+            ("JOBS_LOW_QUEUE_URL", self.url(topology::JOBS_LOW)),
+            ("JOBS_DLQ_URL", self.url(topology::JOBS_DLQ)),
+            ("WEBHOOK_QUEUE_URL", self.url(topology::WEBHOOKS)),
+            ("WEBHOOK_DLQ_URL", self.url(topology::WEBHOOKS_DLQ)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        Self {
+            urls: topology::ALL
+                .iter()
+                .map(|queue| (queue.name, format!("http://sqs/{}", queue.name)))
+                .collect(),
+        }
+    }
+}
+
+/// Makes what is missing: the table, the queues and the secrets.
+pub(crate) async fn provision(
+    engine: &Engine,
+    clients: &Clients,
+    ambient: &Ambient,
+) -> Result<Resources, StartError> {
+    store::schema::create(&clients.dynamodb(), TABLE).await?;
+    let urls = topology::create(&clients.sqs(), "").await?;
+    for id in [AUTH_SECRET, DATA_SECRET] {
+        let mut bytes = [0; 32];
+        ambient.entropy().fill(&mut bytes);
+        let text = domain::signature::to_base64(&bytes);
+        engine.set_secret_if_absent(id, &serde_json::json!({ "current": text }).to_string()).await?;
+    }
+    Ok(Resources { urls })
+}
+
+/// The functions.
+pub(crate) struct Parts {
+    auth: auth::App,
+    jobs: jobs::App,
+    run: run::App,
+    worker: worker::Worker,
+    webhook: webhook::Webhook,
+    dead_letter: deadletter::DeadLetter,
+    cors: CorsPolicy,
+}
+
+impl Parts {
+    /// Reads every function's settings, and tells of every fault at once.
+    pub(crate) fn new(clients: &Clients, ambient: &Ambient, vars: &mut Vars) -> Result<Self, ConfigError> {
+        let (auth_config, jobs_config) = (auth::Config::read(vars), jobs::Config::read(vars));
+        let (run_config, worker_config) = (run::Config::read(vars), worker::Config::read(vars));
+        let (webhook_config, dead_config) = (webhook::Config::read(vars), deadletter::Config::read(vars));
+        let cors = CorsPolicy::read(vars);
+        vars.finish()?;
+        let cache =
+            |id: &str| Arc::new(SecretCache::new(clients.secrets_manager(), id, Arc::clone(&ambient.clock)));
+        let (signs, seals) = (cache(AUTH_SECRET), cache(DATA_SECRET));
+        let secrets = jobs::SecretCaches { auth: Arc::clone(&signs), data: Arc::clone(&seals) };
+        Ok(Self {
+            auth: auth::App::new(clients, Arc::clone(&signs), auth_config, ambient.clone()),
+            jobs: jobs::App::new(clients, secrets, jobs_config, ambient.clone()),
+            run: run::App::new(clients, signs, run_config, ambient.clone()),
+            worker: worker::Worker::new(clients, worker_config, ambient.clone()),
+            webhook: webhook::Webhook::new(clients, seals, webhook_config, ambient.clone()),
+            dead_letter: deadletter::DeadLetter::new(clients, dead_config, ambient.clone()),
+            cors,
+        })
+    }
+
+    /// The routes of all HTTP functions, as API Gateway would lead to them.
+    pub(crate) fn routes(&self) -> Router {
+        let home = Router::new().route("/", get(|| async { Redirect::to("/docs") }));
+        let all = auth::routes(self.auth.clone())
+            .merge(jobs::routes(self.jobs.clone()))
+            .merge(run::routes(self.run.clone()))
+            .merge(home);
+        edge::router::finish(all, self.cors.clone())
+    }
+
+    /// Starts the event source mappings of all queue functions. Each priority has its own, so that a flood of
+    /// one does not hold up another.
+    pub(crate) fn map_events(
+        &self,
+        engine: &Engine,
+        clients: &Clients,
+        resources: &Resources,
+        stop: &CancellationToken,
+        tasks: &TaskTracker,
+    ) {
+        let start = |queue: Queue, function: &str, concurrency: usize, handle: Handle| {
+            let mapping = Mapping {
+                queue_url: resources.url(queue),
+                function: function.to_owned(),
+                batch_size: 10,
+                maximum_concurrency: concurrency,
+                timeout: Duration::from_secs(60),
+            };
+            let (engine, sqs, stop) = (engine.clone(), clients.sqs(), stop.clone());
+            tasks.spawn(async move {
+                let handler = move |event| handle(event);
+                mapping.run(&engine, sqs, handler, stop.cancelled_owned()).await;
+            });
+        };
+        for (queue, concurrency) in
+            [(topology::JOBS_HIGH, 8), (topology::JOBS_MEDIUM, 4), (topology::JOBS_LOW, 4)]
+        {
+            let worker = self.worker.clone();
+            start(
+                queue,
+                "worker",
+                concurrency,
+                handle(move |event| {
+                    let worker = worker.clone();
+                    async move { worker.handle(event).await }
+                }),
+            );
+        }
+        let webhook = self.webhook.clone();
+        start(
+            topology::WEBHOOKS,
+            "webhook",
+            8,
+            handle(move |event| {
+                let webhook = webhook.clone();
+                async move { webhook.handle(event).await }
+            }),
+        );
+        let dead_letter = self.dead_letter.clone();
+        start(
+            topology::JOBS_DLQ,
+            "deadletter",
+            2,
+            handle(move |event| {
+                let dead_letter = dead_letter.clone();
+                async move { dead_letter.handle(event).await }
+            }),
+        );
+    }
+}
+
+type Answer = Result<aws_lambda_events::event::sqs::SqsBatchResponse, HandlerError>;
+type Handle = Box<dyn Fn(SqsEvent) -> futures::future::BoxFuture<'static, Answer> + Send + Sync>;
+
+fn handle<H, F>(handler: H) -> Handle
+where
+    H: Fn(SqsEvent) -> F + Send + Sync + 'static,
+    F: Future<Output = aws_lambda_events::event::sqs::SqsBatchResponse> + Send + 'static,
+{
+    Box::new(move |event| {
+        let running = handler(event);
+        Box::pin(async move { Ok(running.await) })
+    })
+}

@@ -1,0 +1,82 @@
+//! The variables that the functions read: what the environment says, over defaults for one machine.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use boot::Vars;
+
+use crate::parts::Resources;
+use crate::settings::Settings;
+
+/// Everything that any function of the system reads.
+pub(crate) fn all(settings: &Settings, address: SocketAddr, resources: &Resources) -> Vars {
+    let mut vars = defaults(address);
+    let mut process = Vars::from_process();
+    for name in NAMES {
+        if let Some(value) = process.text(*name) {
+            vars.insert((*name).to_owned(), value);
+        }
+    }
+    if let Some(url) = &settings.webhook_url {
+        vars.insert("WEBHOOK_URL".to_owned(), url.clone());
+    }
+    vars.extend(resources.variables());
+    Vars::new(vars)
+}
+
+/// What a person on this machine may set.
+const NAMES: &[&str] = &[
+    "ADMIN_EMAIL",
+    "AUTH_RATE_LIMIT_MAX",
+    "CORS_ORIGINS",
+    "FRONTEND_URL",
+    "EGRESS_ALLOW",
+    "JOB_RETRY_BASE_MS",
+    "OUTBOUND_WEBHOOK",
+    "PASSWORD_MIN_SCORE",
+    "RATE_LIMIT_MAX",
+    "RATE_LIMIT_WINDOW",
+    "RATE_LIMIT_WINDOW_MS",
+    "RETENTION_DAYS",
+    "SIMULATED_TASK_MS",
+    "SIMULATE_JOB_FAILURE",
+    "UNKNOWN_TASK_TYPE",
+    "WEBHOOK_RETRY_SCHEDULE",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_URL",
+];
+
+fn defaults(address: SocketAddr) -> BTreeMap<String, String> {
+    let port = address.port();
+    let mut origins = vec![format!("http://localhost:{port}"), format!("http://127.0.0.1:{port}")];
+    if port != 3000 {
+        origins.push("http://localhost:3000".to_owned());
+    }
+    [
+        // Receivers and callees of a laptop are on the laptop.
+        ("EGRESS_ALLOW", "127.0.0.0/8,::1/128".to_owned()),
+        ("CORS_ORIGINS", origins.join(",")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_of_a_function_is_set_here_or_may_be_set() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 3001));
+        let made = Resources::example().variables();
+        let defaults = defaults(address);
+        let read = [auth::VARIABLES, jobs::VARIABLES, run::VARIABLES, worker::VARIABLES, webhook::VARIABLES];
+        for name in read.concat().into_iter().chain(deadletter::VARIABLES.iter().copied()) {
+            let known = name == "LOG_LEVEL"
+                || NAMES.contains(&name)
+                || made.contains_key(name)
+                || defaults.contains_key(name);
+            assert!(known, "{name} cannot be set on one machine");
+        }
+    }
+}
