@@ -41,7 +41,7 @@ pub(super) struct Function {
 }
 
 impl Function {
-    /// Starts it with these variables. What it logs goes to `target/emulate/<function>.log`.
+    /// Starts it with these variables. What it logs goes to `target/emulate-logs/<function>.log`.
     pub(super) fn start(
         emulator: &Path,
         name: &'static str,
@@ -49,7 +49,7 @@ impl Function {
     ) -> Result<Self, Failure> {
         let (address, runtime) = (http::free_address()?, http::free_address()?);
         let failed = || Failure::while_(format!("starting {name}"));
-        let logs = target().join("emulate");
+        let logs = target().join("emulate-logs");
         std::fs::create_dir_all(&logs).map_err(failed())?;
         let log = std::fs::File::create(logs.join(format!("{name}.log"))).map_err(failed())?;
         let child = Command::new(emulator)
@@ -81,6 +81,6 @@ impl Function {
     /// What the function answers to an event.
     pub(super) fn invoke(&self, event: &Value) -> Result<Value, Failure> {
         http::post(self.address, "/2015-03-31/functions/function/invocations", &[], event)
-            .map_err(Failure::while_(format!("{} (see target/emulate/{0}.log)", self.name)))
+            .map_err(Failure::while_(format!("{} (see target/emulate-logs/{0}.log)", self.name)))
     }
 }
