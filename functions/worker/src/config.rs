@@ -68,7 +68,7 @@ impl Config {
                 vars.required("JOBS_LOW_QUEUE_URL"),
             ],
             webhook_queue: vars.required("WEBHOOK_QUEUE_URL"),
-            webhook_url: vars.text(&["WEBHOOK_URL", "OUTBOUND_WEBHOOK"]),
+            webhook_url: vars.text(["WEBHOOK_URL", "OUTBOUND_WEBHOOK"]),
             backoff: Backoff::new(Duration::from_millis(vars.or("JOB_RETRY_BASE_MS", 1_000))),
             simulated_task: Duration::from_millis(vars.or("SIMULATED_TASK_MS", 3_000)),
             simulate_failure: vars.flag("SIMULATE_JOB_FAILURE", false),

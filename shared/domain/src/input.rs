@@ -83,10 +83,11 @@ impl Fields {
     pub fn raw(&mut self, names: &[&str]) -> Option<(String, Box<RawValue>)> {
         let mut found = None;
         for name in names {
-            if let Some(raw) = self.members.remove(*name) {
-                if raw.get() != "null" && found.is_none() {
-                    found = Some(((*name).to_owned(), raw));
-                }
+            if let Some(raw) = self.members.remove(*name)
+                && raw.get() != "null"
+                && found.is_none()
+            {
+                found = Some(((*name).to_owned(), raw));
             }
         }
         found

@@ -63,10 +63,10 @@ fn check_http(payload: &Value) -> Vec<Fault> {
             faults.push(Fault::new("/payload/headers", "must be an object whose values are texts"));
         }
     }
-    if let Some(expected) = payload.get("expectedStatus") {
-        if !expected.as_u64().is_some_and(|status| (100..600).contains(&status)) {
-            faults.push(Fault::new("/payload/expectedStatus", "must be an HTTP status from 100 to 599"));
-        }
+    if let Some(expected) = payload.get("expectedStatus")
+        && !expected.as_u64().is_some_and(|status| (100..600).contains(&status))
+    {
+        faults.push(Fault::new("/payload/expectedStatus", "must be an HTTP status from 100 to 599"));
     }
     faults
 }

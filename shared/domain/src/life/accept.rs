@@ -87,22 +87,20 @@ pub enum Burial {
 /// While attempts are left it is sent afresh, but only once (`rescued`): a worker that dies before it can claim
 /// uses up no attempt, and the job must end all the same.
 pub fn bury(job: &Job, run: RunId, version: u64, rescued: u32, now: Moment) -> Burial {
-    let mut next = match accept(job, run, version, 0, now) {
+    match accept(job, run, version, 0, now) {
         Verdict::Wait { until } => return Burial::Resend { from: until },
         Verdict::Settle => return Burial::Settle,
         Verdict::Stale => return Burial::Stale,
-        Verdict::Claim { next, .. } | Verdict::Lose { next } => next,
-    };
+        Verdict::Claim { .. } | Verdict::Lose { .. } => {}
+    }
     let attempts = job.run.as_ref().filter(|current| current.id == run).map_or(0, |current| current.attempt);
     if attempts <= job.max_retries && rescued == 0 {
         return Burial::Resend { from: now };
     }
+    let mut running = job.clone();
     if job.run.as_ref().is_none_or(|current| current.id != run) {
         // It was never written as running: it ends under the run that its message announces.
-        next = Box::new(start(job, run, now));
-        next.version = job.version;
-    } else {
-        next = Box::new(job.clone());
+        running = Job { version: job.version, ..start(job, run, now) };
     }
-    dead_letter(&next, now).map_or(Burial::Stale, |next| Burial::End { next: Box::new(next) })
+    dead_letter(&running, now).map_or(Burial::Stale, |next| Burial::End { next: Box::new(next) })
 }

@@ -139,7 +139,11 @@ fn a_live_lease_makes_others_wait_and_a_lapsed_one_gives_way() {
     assert_eq!(accept(&held, run(1), 1, 6, at(30)), Verdict::Wait { until: at(66) });
     let second = claimed(&held, 1, 1, at(65));
     assert_eq!(second.run.as_ref().unwrap().attempt, 2);
-    assert_eq!(finish(&held, attempt(1, 1), &done(), at(66)).map(|job| job.version), Ok(4), "same record: still held");
+    assert_eq!(
+        finish(&held, attempt(1, 1), &done(), at(66)).map(|job| job.version),
+        Ok(4),
+        "same record: still held"
+    );
     assert_eq!(finish(&second, attempt(1, 1), &done(), at(66)), Err(Fenced), "a frozen worker cannot commit");
 }
 
@@ -201,7 +205,10 @@ fn who_may_start_what() {
     let running = start(&pending, run(1), at(0));
     let ended = finish(&claimed(&running, 1, 1, at(0)), attempt(1, 1), &done(), at(1)).unwrap();
     assert_eq!((may_run(&pending), may_rerun(&pending)), (Ok(()), Err(CannotStart::NotEnded)));
-    assert_eq!((may_run(&running), may_rerun(&running)), (Err(CannotStart::Running), Err(CannotStart::Running)));
+    assert_eq!(
+        (may_run(&running), may_rerun(&running)),
+        (Err(CannotStart::Running), Err(CannotStart::Running))
+    );
     assert_eq!((may_run(&ended), may_rerun(&ended)), (Err(CannotStart::Ended(Status::Completed)), Ok(())));
 }
 
