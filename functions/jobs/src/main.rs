@@ -1,1 +1,9 @@
-fn main() {}
+//! Jobs over HTTP as a Lambda.
+
+use lambda_http::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    boot::telemetry::init();
+    lambda_http::run(jobs::init().await?).await
+}

@@ -1,0 +1,165 @@
+//! Answers: a job with its ETag, rows until an answer is full, and what `If-Match` asks.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use domain::job::Job;
+use edge::views::JobView;
+use edge::{Answer, Code, Problem};
+use http::header::{ETAG, IF_MATCH, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::create::Made;
+
+/// Lambda answers at most 6 MB, counted in the form in which the body travels inside of it.
+pub(crate) const MAX_BYTES: usize = 5_000_000;
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// A job, and what was done to it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobAnswer {
+    #[serde(flatten)]
+    job: JobView,
+    /// What was done.
+    message: &'static str,
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Done {
+    /// In words.
+    pub(crate) message: &'static str,
+    /// To which job.
+    pub(crate) job_id: String,
+}
+
+/// A job that was created, now or before under the same key.
+pub(crate) fn created(made: &Made) -> Response {
+    let message = created_message(&made.job);
+    let mut response = job(StatusCode::CREATED, &made.job, made.view(), message);
+    let headers = response.headers_mut();
+    if let Ok(place) = HeaderValue::try_from(format!("/jobs/{}", made.job.id)) {
+        headers.insert(LOCATION, place);
+    }
+    if made.replayed {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// What is said of a new job. A first run leaves this trace, however far it has come.
+pub(crate) fn created_message(job: &Job) -> &'static str {
+    if job.run.is_some() { "Job created and started" } else { "Job created successfully" }
+}
+
+/// A job with its ETag.
+pub(crate) fn job(status: StatusCode, job: &Job, view: JobView, message: &'static str) -> Response {
+    (status, [etag(job)], Json(JobAnswer { job: view, message })).into_response()
+}
+
+/// The header that tells a job's version.
+pub(crate) fn etag(job: &Job) -> (HeaderName, HeaderValue) {
+    let value = HeaderValue::try_from(format!("\"{}\"", job.version));
+    (ETAG, value.unwrap_or(HeaderValue::from_static("\"\"")))
+}
+
+/// Which versions a request may change: any if it does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IfMatch(Option<Vec<u64>>);
+
+impl IfMatch {
+    /// `*`, or versions as ETags tell them, weak or not, between commas. A text that no ETag of ours has
+    /// matches no version.
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
+        let mut texts = headers.get_all(IF_MATCH).iter().peekable();
+        if texts.peek().is_none() {
+            return Self(None);
+        }
+        let mut versions = Vec::new();
+        for tag in texts.flat_map(|text| text.to_str().unwrap_or_default().split(',')) {
+            let tag = tag.trim();
+            if tag == "*" {
+                return Self(None);
+            }
+            versions.extend(tag.trim_start_matches("W/").trim_matches('"').parse::<u64>().ok());
+        }
+        Self(Some(versions))
+    }
+
+    /// Lets a change of this version pass, or answers 412.
+    pub(crate) fn check(&self, job: &Job) -> Answer<()> {
+        if self.0.as_ref().is_none_or(|versions| versions.contains(&job.version)) {
+            return Ok(());
+        }
+        let detail = format!("the job is at version {} and If-Match names another", job.version);
+        Err(Problem::new(Code::VersionMismatch, detail).with_header(etag(job).0, etag(job).1))
+    }
+}
+
+/// Rows of an answer, as long as they fit.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    rows: Vec<Box<RawValue>>,
+    room: usize,
+}
+
+impl Rows {
+    /// For so many bytes.
+    pub(crate) fn new(room: usize) -> Self {
+        Self { rows: Vec::new(), room }
+    }
+
+    /// Adds rows that belong together, all or none; false if there is no room for them. The first always have
+    /// room: a list that gives nothing would never end.
+    pub(crate) fn push<T: Serialize>(&mut self, rows: &[T]) -> Answer<bool> {
+        let texts: Result<Vec<_>, _> = rows.iter().map(serde_json::value::to_raw_value).collect();
+        let texts = texts.map_err(|error| {
+            tracing::error!(%error, "a row cannot be written as JSON");
+            Problem::internal()
+        })?;
+        let bytes = texts.iter().map(|text| text.get().len() + 1).sum::<usize>();
+        if bytes > self.room && !self.rows.is_empty() {
+            return Ok(false);
+        }
+        self.room = self.room.saturating_sub(bytes);
+        self.rows.extend(texts);
+        Ok(true)
+    }
+
+    /// The rows.
+    pub(crate) fn into_rows(self) -> Vec<Box<RawValue>> {
+        self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(texts: &[&str]) -> IfMatch {
+        IfMatch::read(&texts.iter().map(|text| (IF_MATCH, text.parse().unwrap())).collect())
+    }
+
+    #[test]
+    fn if_match_names_versions_or_any() {
+        assert_eq!((read(&[]), read(&["*"])), (IfMatch(None), IfMatch(None)));
+        assert_eq!(read(&["\"3\", W/\"4\""]), IfMatch(Some(vec![3, 4])));
+        assert_eq!(read(&["7", "\"8\""]), IfMatch(Some(vec![7, 8])));
+        assert_eq!(read(&["\"abc\""]), IfMatch(Some(vec![])));
+    }
+
+    #[test]
+    fn rows_end_where_the_room_does_but_never_before_the_first() {
+        let mut rows = Rows::new(10);
+        assert!(rows.push(&["a text longer than that"]).unwrap());
+        assert!(!rows.push(&["b"]).unwrap());
+        let mut rows = Rows::new(10);
+        assert!(rows.push(&["aa", "bb"]).unwrap());
+        assert!(!rows.push(&["c"]).unwrap());
+        assert_eq!(rows.into_rows().len(), 2);
+    }
+}

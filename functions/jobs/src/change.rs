@@ -1,0 +1,262 @@
+//! Changing a job: what the body names changes, the rest stays.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::id::JobId;
+use domain::job::{Job, JobWebhook};
+use domain::life::touched;
+use domain::payload::Payload;
+use edge::views::JobView;
+use edge::{Answer, Caller, JsonFields, PathId, Problem};
+use http::{HeaderMap, StatusCode};
+use store::Replaced;
+use utoipa::ToSchema;
+
+use crate::answer::{self, IfMatch, JobAnswer};
+use crate::members::{Members, check_task};
+use crate::{App, MOST_RACES, owner, too_many_races};
+
+/// What an answer carries and nobody changes: a client may send it back as it came.
+const READ_ONLY: [&str; 17] = [
+    "id",
+    "jobId",
+    "attempts",
+    "retryCount",
+    "nextRunAt",
+    "lastError",
+    "result",
+    "createdAt",
+    "updatedAt",
+    "startedAt",
+    "completedAt",
+    "runDurationMs",
+    "version",
+    "job",
+    "webhookLogs",
+    "message",
+    "logs",
+];
+
+/// What may be changed.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its description is used")]
+#[schema(rename_all = "camelCase", example = json!({"priority": "high", "webhookUrl": null}))]
+pub(crate) struct ChangeBody {
+    /// What to call it.
+    #[schema(max_length = 255)]
+    task_name: Option<String>,
+    /// What runs it.
+    #[schema(rename = "type", max_length = 64)]
+    kind: Option<String>,
+    /// What it is run with. Also read as `parameters`.
+    #[schema(value_type = Option<serde_json::Value>)]
+    payload: Option<Payload>,
+    /// `high`, `medium` or `low`, in any case.
+    priority: Option<String>,
+    /// How many attempts may follow the first.
+    #[schema(minimum = 0, maximum = 25)]
+    max_retries: Option<u32>,
+    /// Where to tell of its end; null: nowhere.
+    webhook_url: Option<String>,
+    /// What signs that; null: your own signing secret.
+    webhook_secret: Option<String>,
+}
+
+/// What a body asks for, and what it takes away.
+struct Change {
+    members: Members,
+    no_webhook: bool,
+    no_secret: bool,
+}
+
+/// The job as it is to be.
+struct Next {
+    job: Job,
+    /// If that is new.
+    payload: Option<Payload>,
+}
+
+/// Changes a job. PATCH does the same.
+#[utoipa::path(put, path = "/jobs/{id}", tag = "jobs", security(("bearer" = [])), request_body = ChangeBody,
+    params(("id" = String, Path, description = "The job's id"),
+        ("If-Match" = Option<String>, Header, description = "The version to change, as its ETag tells it")),
+    responses((status = 200, body = JobAnswer, description = "The job as it is now",
+            headers(("ETag" = String, description = "Its version"))),
+        (status = 404, description = "There is no such job of yours", body = edge::problem::Document),
+        (status = 412, description = "It is at another version", body = edge::problem::Document)))]
+pub(crate) async fn put(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathId(id): PathId<JobId>,
+    body: JsonFields,
+) -> Answer<Response> {
+    app.change(&caller, id, &IfMatch::read(&headers), body).await
+}
+
+/// Changes a job: what the body names changes, the rest stays.
+#[utoipa::path(patch, path = "/jobs/{id}", tag = "jobs", security(("bearer" = [])), request_body = ChangeBody,
+    params(("id" = String, Path, description = "The job's id"),
+        ("If-Match" = Option<String>, Header, description = "The version to change, as its ETag tells it")),
+    responses((status = 200, body = JobAnswer, description = "The job as it is now",
+            headers(("ETag" = String, description = "Its version"))),
+        (status = 404, description = "There is no such job of yours", body = edge::problem::Document),
+        (status = 412, description = "It is at another version", body = edge::problem::Document)))]
+pub(crate) async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathId(id): PathId<JobId>,
+    body: JsonFields,
+) -> Answer<Response> {
+    app.change(&caller, id, &IfMatch::read(&headers), body).await
+}
+
+impl App {
+    /// Writes the change over the version that was read.
+    ///
+    /// A lost race: with `If-Match`, 412; without, the change is made again on the job as it is now. A lost
+    /// answer: the store finds its own record.
+    async fn change(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        versions: &IfMatch,
+        body: JsonFields,
+    ) -> Answer<Response> {
+        // Whose job it is comes first: what is wrong with a body tells nothing of another user's job.
+        let mut job = self.own_job(caller, id).await?;
+        versions.check(&job)?;
+        let change = Change::read(caller, body)?;
+        for _ in 0..=MOST_RACES {
+            versions.check(&job)?;
+            let Some(next) = self.next(&job, &change).await? else {
+                return self.changed(job, None).await;
+            };
+            let written = match next.payload.clone() {
+                Some(payload) => self.store().replace_job_and_payload(next.job.clone(), payload).await?,
+                None => self.store().replace_job(&next.job).await?,
+            };
+            match written {
+                Replaced::Written => return self.changed(next.job, next.payload).await,
+                Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
+                Replaced::Lost(_) => return Err(Problem::not_found("job")),
+            }
+        }
+        Err(too_many_races())
+    }
+
+    async fn changed(&self, job: Job, payload: Option<Payload>) -> Answer<Response> {
+        let payload = match payload {
+            Some(payload) => payload,
+            None => self.store().payload(&job).await?,
+        };
+        let view = JobView::from(&job).with_payload(payload);
+        Ok(answer::job(StatusCode::OK, &job, view, "Job updated successfully"))
+    }
+
+    /// The job with the change made; `None` if that leaves it as it is.
+    async fn next(&self, job: &Job, change: &Change) -> Answer<Option<Next>> {
+        let members = &change.members;
+        if members.status.is_some_and(|status| status != job.status) {
+            let told = format!("is {} and not set here: run, rerun and cancel change it", job.status);
+            return Err(Problem::at("/status", told));
+        }
+        if members.user.is_some_and(|user| user != job.user_id) {
+            return Err(Problem::at("/userId", "cannot be changed"));
+        }
+        let mut next = touched(job, self.ambient().now());
+        set(&mut next.task_name, members.task_name.clone());
+        set(&mut next.task_type, members.task_type.clone());
+        set(&mut next.priority, members.priority);
+        set(&mut next.max_retries, members.max_retries);
+        next.webhook = self.next_webhook(job, change).await?;
+        let payload = self.next_payload(job, &next.task_type, members).await?;
+        let mut names = Vec::new();
+        names.extend((next.task_name != job.task_name).then_some("taskName"));
+        names.extend((next.task_type != job.task_type).then_some("type"));
+        names.extend((next.priority != job.priority).then_some("priority"));
+        names.extend((next.max_retries != job.max_retries).then_some("maxRetries"));
+        names.extend((next.webhook != job.webhook).then_some("webhook"));
+        names.extend(payload.as_ref().map(|_| "payload"));
+        if names.is_empty() {
+            return Ok(None);
+        }
+        next.log.add(next.updated_at, next.status, format!("changed: {}", names.join(", ")), None);
+        Ok(Some(Next { job: next, payload }))
+    }
+
+    /// The payload, if it changes. A client that sends a whole job back has changed the one of its two names
+    /// that differs from what is stored.
+    async fn next_payload(&self, job: &Job, task_type: &str, members: &Members) -> Answer<Option<Payload>> {
+        let names = [("payload", &members.payload), ("parameters", &members.parameters)];
+        if members.task_type.is_none() && names.iter().all(|(_, given)| given.is_none()) {
+            return Ok(None);
+        }
+        let stored = self.store().payload(job).await?;
+        let mut new = names.into_iter().filter_map(|(name, given)| Some((name, given.as_ref()?)));
+        let mut new = new.by_ref().filter(|(_, given)| **given != stored);
+        let (name, payload) = match (new.next(), new.next()) {
+            (Some((_, payload)), Some((_, parameters))) if payload != parameters => {
+                let told = "is the payload's other name, and differs from it: send one of them";
+                return Err(Problem::at("/parameters", told));
+            }
+            (Some((name, payload)), _) => (name, Some(payload.clone())),
+            (None, _) => ("payload", None),
+        };
+        let faults = check_task(
+            task_type,
+            payload.as_ref().unwrap_or(&stored),
+            name,
+            self.config.refuse_unknown_types && task_type != job.task_type,
+        );
+        if faults.is_empty() { Ok(payload) } else { Err(faults.into()) }
+    }
+
+    async fn next_webhook(&self, job: &Job, change: &Change) -> Answer<Option<JobWebhook>> {
+        if change.no_webhook {
+            return Ok(None);
+        }
+        let members = &change.members;
+        let url = members.webhook_url.as_ref().map(|url| url.as_str().to_owned());
+        let Some(url) = url.or_else(|| job.webhook.as_ref().map(|webhook| webhook.url.clone())) else {
+            return match members.webhook_secret {
+                Some(_) => Err(Problem::at("/webhookSecret", "needs a webhookUrl beside it")),
+                None => Ok(None),
+            };
+        };
+        let kept = job.webhook.as_ref().and_then(|webhook| webhook.secret.clone());
+        let secret = match &members.webhook_secret {
+            Some(text) => Some(self.seal(text, &job.id.to_string()).await?),
+            None => kept.filter(|_| !change.no_secret),
+        };
+        let webhook = JobWebhook { url, secret };
+        if webhook.secret.is_none()
+            && job.webhook.as_ref() != Some(&webhook)
+            && let Some(owner) = self.store().user(job.user_id).await?
+        {
+            self.with_signing(owner).await?;
+        }
+        Ok(Some(webhook))
+    }
+}
+
+impl Change {
+    fn read(caller: &Caller, JsonFields { mut fields, .. }: JsonFields) -> Answer<Self> {
+        let (no_webhook, no_secret) = (fields.is_null("webhookUrl"), fields.is_null("webhookSecret"));
+        let members = Members::take(&mut fields)?;
+        if no_webhook && members.webhook_secret.is_some() {
+            fields.fault("/webhookSecret", "needs a webhookUrl beside it");
+        }
+        fields.ignore(&READ_ONLY);
+        fields.finish()?;
+        owner(caller, members.user, "/userId")?;
+        Ok(Self { members, no_webhook, no_secret })
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}

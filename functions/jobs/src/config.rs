@@ -1,0 +1,105 @@
+//! What the function is told by its environment.
+
+use std::time::Duration;
+
+use boot::Vars;
+use edge::CorsPolicy;
+use secrecy::SecretString;
+
+/// Every variable that it reads.
+pub const VARIABLES: &[&str] = &[
+    "TABLE_NAME",
+    "JOBS_HIGH_QUEUE_URL",
+    "JOBS_MEDIUM_QUEUE_URL",
+    "JOBS_LOW_QUEUE_URL",
+    "AUTH_SECRET_ID",
+    "DATA_SECRET_ID",
+    "WEBHOOK_SECRET",
+    "SIMULATED_TASK_MS",
+    "UNKNOWN_TASK_TYPE",
+    "CORS_ORIGINS",
+];
+
+/// Every AWS action that it may take.
+pub const ACTIONS: &[&str] = &[
+    "dynamodb:BatchGetItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "secretsmanager:GetSecretValue",
+    "sqs:SendMessage",
+];
+
+/// The function's settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The table's name.
+    pub table: String,
+    /// The URLs of the job queues: high, medium, low.
+    pub job_queues: [String; 3],
+    /// The id of the secret that signs tokens and cursors.
+    pub auth_secret: String,
+    /// The id of the secret that seals the secrets in the table.
+    pub data_secret: String,
+    /// What signs the deployment's own webhooks; without it the `webhook` member of the data secret does.
+    pub webhook_secret: Option<SecretString>,
+    /// How long a simulated task takes.
+    pub simulated_task: Duration,
+    /// Whether a job of an unknown type is refused; else it runs as `simulate`.
+    pub refuse_unknown_types: bool,
+    /// Which web pages may call.
+    pub cors: CorsPolicy,
+}
+
+impl Config {
+    /// Reads the settings; what is wrong with them is noted in `vars`.
+    pub fn read(vars: &mut Vars) -> Self {
+        let unknown = vars.text("UNKNOWN_TASK_TYPE").map(|text| text.to_ascii_lowercase());
+        if unknown.as_deref().is_some_and(|text| !matches!(text, "reject" | "simulate")) {
+            vars.fault("UNKNOWN_TASK_TYPE", "must be simulate or reject");
+        }
+        Self {
+            table: vars.required("TABLE_NAME"),
+            job_queues: [
+                vars.required("JOBS_HIGH_QUEUE_URL"),
+                vars.required("JOBS_MEDIUM_QUEUE_URL"),
+                vars.required("JOBS_LOW_QUEUE_URL"),
+            ],
+            auth_secret: vars.required("AUTH_SECRET_ID"),
+            data_secret: vars.required("DATA_SECRET_ID"),
+            webhook_secret: vars.text("WEBHOOK_SECRET").map(SecretString::from),
+            simulated_task: Duration::from_millis(vars.or("SIMULATED_TASK_MS", 3_000)),
+            refuse_unknown_types: unknown.as_deref() == Some("reject"),
+            cors: CorsPolicy::read(vars),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_for_what_it_lists_and_for_nothing_else() {
+        let mut vars = Vars::new([("UNKNOWN_TASK_TYPE", "Explode")]);
+        Config::read(&mut vars);
+        let mut listed = VARIABLES.to_vec();
+        listed.sort_unstable();
+        assert_eq!(vars.names(), listed);
+        let faults = vars.finish().unwrap_err();
+        let named: Vec<_> = faults.faults().iter().map(|fault| fault.name).collect();
+        assert_eq!(
+            named,
+            [
+                "UNKNOWN_TASK_TYPE",
+                "TABLE_NAME",
+                "JOBS_HIGH_QUEUE_URL",
+                "JOBS_MEDIUM_QUEUE_URL",
+                "JOBS_LOW_QUEUE_URL",
+                "AUTH_SECRET_ID",
+                "DATA_SECRET_ID"
+            ]
+        );
+    }
+}

@@ -1,0 +1,47 @@
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn every_operation_schema_and_error_has_its_place() {
+    let page = Page::of(crate::public::OPENAPI);
+    let document: Value = serde_json::from_str(crate::public::OPENAPI).unwrap();
+    let all = operations(&document);
+    assert!(all.len() >= 15, "{}", all.len());
+    for operation in all {
+        assert!(page.html.contains(&format!("<section id=\"{}\">", operation.anchor())));
+    }
+    for code in Code::ALL {
+        assert!(page.html.contains(&format!("id=\"error-{}\"", code.slug())));
+    }
+    assert!(!page.html.contains("<script") && !page.html.contains("http://cdn"));
+    assert!(page.policy.contains("default-src 'none'; style-src 'sha256-"));
+}
+
+#[test]
+fn no_text_of_the_document_becomes_markup() {
+    let hostile = json!({
+        "info": {"title": "<script>", "version": "1"},
+        "paths": {"/a\"><img>": {"post": {"tags": ["<b>"], "summary": "<i>", "responses": {},
+            "requestBody": {"content": {"x": {"schema": {"type": "<u>"}}}}}}}
+    });
+    let html = Page::of(&hostile.to_string()).html;
+    for markup in ["<script>", "<img>", "<u>", "<i>", "<b>"] {
+        assert!(!html.contains(markup), "{markup}");
+    }
+}
+
+#[test]
+fn the_command_carries_the_token_and_an_example() {
+    let document = json!({
+        "paths": {"/jobs/{id}": {"put": {"security": [{"bearer": []}], "responses": {},
+            "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/X"}}}}}}},
+        "components": {"schemas": {"X": {"example": {"taskName": "it's"}}}}
+    });
+    let operation = &operations(&document)[0];
+    assert_eq!(
+        operation.curl(&document),
+        "curl -X PUT \"$API/jobs/$id\" \\\n  -H \"Authorization: Bearer $TOKEN\" \\\n  \
+         -H \"Content-Type: application/json\" \\\n  -d '{\"taskName\":\"it'\\''s\"}'"
+    );
+}

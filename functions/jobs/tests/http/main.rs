@@ -1,0 +1,18 @@
+//! The function over HTTP, on the embedded engine.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod batch;
+mod change;
+mod create;
+mod deliveries;
+mod filters;
+mod house;
+mod idempotency;
+mod lists;
+mod others;
+mod public;
+mod run;
+mod secrets;
+mod webhook_test;

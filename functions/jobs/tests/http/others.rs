@@ -1,0 +1,93 @@
+//! What other users see: nothing, on any path; and nobody sees a deleted job.
+
+use domain::user::Role;
+use serde_json::json;
+
+use crate::house::{Guest, House};
+
+fn paths(id: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("GET", format!("/jobs/{id}")),
+        ("PUT", format!("/jobs/{id}")),
+        ("PATCH", format!("/jobs/{id}")),
+        ("DELETE", format!("/jobs/{id}")),
+        ("DELETE", format!("/delete-job/{id}")),
+        ("DELETE", format!("/delete-job?id={id}")),
+        ("DELETE", format!("/delete-job?jobId={id}")),
+        ("GET", format!("/jobs/{id}/logs")),
+        ("GET", format!("/jobs/{id}/deliveries")),
+        ("GET", format!("/get-logs/{id}")),
+        ("GET", format!("/get-logs?jobId={id}")),
+        ("GET", format!("/api/jobs/{id}/")),
+    ]
+}
+
+async fn sees_nothing(house: &House, guest: &Guest, id: &str) {
+    let missing = "job_018bcfe568007abcabababababababab";
+    for ((method, path), (_, nowhere)) in paths(id).into_iter().zip(paths(missing)) {
+        let one = house.ask(guest, method, &path, &[], "{\"taskName\":\"mine\"}").await;
+        let other = house.ask(guest, method, &nowhere, &[], "{\"taskName\":\"mine\"}").await;
+        assert_eq!(one.status, 404, "{method} {path}: {}", one.body);
+        assert_eq!(one.text("detail"), other.text("detail"), "{method} {path}: no telling them apart");
+    }
+    assert_eq!(house.get(guest, "/jobs").await.ids().len(), 0);
+    assert_eq!(house.get(guest, &format!("/jobs?ids={id}")).await.ids().len(), 0);
+}
+
+#[tokio::test]
+async fn another_users_job_is_not_there() {
+    let house = House::new().await;
+    let (ada, bob) = (house.guest("ada").await, house.guest("bob").await);
+    let id = house.created(&ada, json!({"taskName": "x", "run": true})).await;
+    sees_nothing(&house, &bob, &id).await;
+    let read = house.get(&ada, &format!("/jobs/{id}")).await;
+    assert_eq!(
+        (read.text("taskName"), &read.body["version"]),
+        ("x", &json!(1)),
+        "nothing has happened to it"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_job_is_gone_everywhere() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    for path in ["/jobs/ID", "/delete-job/ID", "/delete-job?id=ID", "/api/delete-job?jobId=ID"] {
+        let id = house.created(&ada, json!({"taskName": "x", "payload": "p".repeat(3_000)})).await;
+        let gone = house.ask(&ada, "DELETE", &path.replace("ID", &id), &[], "").await;
+        assert_eq!((gone.status.as_u16(), gone.text("message")), (200, "Job deleted successfully"));
+        assert_eq!(gone.text("jobId"), id);
+        sees_nothing(&house, &ada, &id).await;
+        house.bed.advance(std::time::Duration::from_millis(1_500));
+        assert_eq!(house.messages("jobs-low").await.len(), 0, "the rest is removed after the mark");
+        house.bed.advance(std::time::Duration::from_secs(1));
+        assert_eq!(house.messages("jobs-low").await, [json!({"kind": "purge", "jobId": id})]);
+        house.bed.store().purge_job(id.parse().unwrap()).await.unwrap();
+        sees_nothing(&house, &ada, &id).await;
+    }
+}
+
+#[tokio::test]
+async fn an_admin_reads_and_changes_the_jobs_of_all() {
+    let house = House::new().await;
+    let (ada, root) = (house.guest("ada").await, house.guest_as("root", Role::Admin).await);
+    let id = house.created(&ada, json!({"taskName": "x"})).await;
+    assert_eq!(house.get(&root, &format!("/jobs/{id}")).await.status, 200);
+    let changed = house.patch(&root, &id, json!({"taskName": "y", "userId": ada.id})).await;
+    assert_eq!((changed.text("taskName"), changed.text("userId")), ("y", ada.id.to_string().as_str()));
+    let moved = house.patch(&root, &id, json!({"userId": root.id})).await;
+    assert_eq!((moved.status.as_u16(), moved.places()), (400, vec!["/userId"]));
+    assert_eq!(house.ask(&root, "DELETE", &format!("/jobs/{id}"), &[], "").await.status, 200);
+    assert_eq!(house.get(&ada, &format!("/jobs/{id}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_foreign_user_id_in_a_change_is_forbidden() {
+    let house = House::new().await;
+    let (ada, bob) = (house.guest("ada").await, house.guest("bob").await);
+    let id = house.created(&ada, json!({"taskName": "x"})).await;
+    assert_eq!(house.patch(&ada, &id, json!({"userId": ada.id, "taskName": "y"})).await.status, 200);
+    let refused = house.patch(&ada, &id, json!({"userId": bob.id})).await;
+    assert_eq!((refused.status.as_u16(), refused.places()), (403, vec!["/userId"]));
+    assert_eq!(house.get(&ada, &format!("/deliveries?userId={}", bob.id)).await.status, 403);
+}
