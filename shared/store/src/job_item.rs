@@ -149,6 +149,25 @@ pub(crate) fn read_payload(item: &Item) -> Result<Payload, StoreError> {
     Payload::stored(text.clone()).map_err(|e| StoreError::unreadable("a payload cannot be read", e))
 }
 
+/// Whether two items say the same. Numbers come back normalised (`1.0` as `1`), so they are compared as such.
+pub(crate) fn same(one: &Item, other: &Item) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|(name, value)| other.get(name).is_some_and(|there| same_value(value, there)))
+}
+
+fn same_value(one: &AttributeValue, other: &AttributeValue) -> bool {
+    match (one, other) {
+        (AttributeValue::N(a), AttributeValue::N(b)) => {
+            a == b || a.parse::<f64>().ok().zip(b.parse::<f64>().ok()).is_some_and(|(a, b)| a == b)
+        }
+        (AttributeValue::L(a), AttributeValue::L(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
+        }
+        (AttributeValue::M(a), AttributeValue::M(b)) => same(a, b),
+        _ => one == other,
+    }
+}
+
 /// What DynamoDB bills an item as: names and values in bytes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>).
 pub(crate) fn size(item: &Item) -> usize {

@@ -1,0 +1,138 @@
+//! Deliveries: their record, and the pages of them.
+
+use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
+use domain::event::EventType;
+use domain::id::{RunId, WebhookId};
+use domain::job::Job;
+use domain::message::{Deliver, Endpoint};
+use testkit::{Fault, When};
+
+use crate::desk::Desk;
+
+/// A first record of what that run sends.
+pub(crate) fn delivery(desk: &Desk, job: &Job, run: RunId) -> Delivery {
+    let message = Deliver {
+        webhook_id: WebhookId::derive(run, EventType::Completed, Endpoint::Job.id()),
+        job_id: job.id,
+        user_id: job.user_id,
+        run_id: run,
+        endpoint_id: Endpoint::Job,
+        url: "https://example.com/hook".to_owned(),
+        body: "{}".to_owned(),
+        round: 0,
+        cancel_id: None,
+    };
+    Delivery { version: 1, ..Delivery::new(&message, EventType::Completed, desk.now()) }
+}
+
+fn attempted(record: &Delivery, desk: &Desk, state: DeliveryState) -> Delivery {
+    let attempt = DeliveryAttempt {
+        attempt: 0,
+        sent_at: desk.now(),
+        duration_ms: 12,
+        response_status: Some(503),
+        response_body: Some(String::new()),
+        error: Some("the answer was 503".to_owned()),
+        error_class: None,
+        next_attempt_at: Some(desk.now()),
+    };
+    record.attempted(attempt, state)
+}
+
+#[tokio::test]
+async fn each_write_is_fenced_by_the_version_before() {
+    let desk = Desk::new().await;
+    let job = desk.job().await;
+    let first = delivery(&desk, &job, desk.run_id());
+    assert_eq!(desk.sound.delivery(job.id, first.id).await.unwrap(), None);
+    assert!(desk.sound.replace_delivery(&first, None).await.unwrap());
+    let (ours, mut theirs) =
+        (attempted(&first, &desk, DeliveryState::Retrying), attempted(&first, &desk, DeliveryState::Dead));
+    theirs.attempts[0].duration_ms = 99;
+    assert!(desk.sound.replace_delivery(&ours, Some(desk.now())).await.unwrap());
+    assert!(!desk.sound.replace_delivery(&theirs, None).await.unwrap());
+    assert!(
+        !desk.sound.replace_delivery(&Delivery { url: "other".to_owned(), ..first }, None).await.unwrap()
+    );
+    assert_eq!(desk.sound.delivery(job.id, ours.id).await.unwrap(), Some(ours));
+}
+
+#[tokio::test]
+async fn a_lost_answer_counts_as_written() {
+    let desk = Desk::new().await;
+    let job = desk.job().await;
+    let first = delivery(&desk, &job, desk.run_id());
+    let second = attempted(&first, &desk, DeliveryState::Retrying);
+    for record in [first, second] {
+        desk.bed.faults.plan(When::Nth(0), Fault::AnswerLost, Some("PutItem"));
+        assert!(desk.patient.replace_delivery(&record, None).await.unwrap());
+        assert_eq!(desk.bed.faults.strikes(), 1);
+        assert_eq!(desk.sound.delivery(job.id, record.id).await.unwrap(), Some(record));
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_is_made_knowing_its_job_and_its_owner() {
+    let desk = Desk::new().await;
+    let persona = testkit::user(&desk.bed, "owner");
+    desk.sound.create_user(&persona.user, &persona.email, &persona.name).await.unwrap();
+    let job = desk.write(Job { user_id: persona.user.id, ..desk.draft() }).await;
+    let record = delivery(&desk, &job, desk.run_id());
+    let ask = async |owner| desk.sound.delivery_context(job.id, record.id, owner, desk.now()).await.unwrap();
+    let before = ask(None).await;
+    assert_eq!((before.delivery, before.job, before.owner), (None, Some(job.clone()), None));
+    desk.sound.replace_delivery(&record, None).await.unwrap();
+    let after = ask(Some(persona.user.id)).await;
+    assert_eq!((after.delivery, after.owner), (Some(record.clone()), Some(persona.user.clone())));
+    let mark = domain::life::delete(&job, desk.now(), std::time::Duration::from_secs(9));
+    desk.sound.replace_job(&mark).await.unwrap();
+    assert_eq!(ask(None).await.job, None);
+}
+
+#[tokio::test]
+async fn pages_of_a_job_and_of_a_user_show_each_delivery_once() {
+    let desk = Desk::new().await;
+    let jobs = [desk.job().await, desk.job().await, desk.job().await];
+    let mut written = Vec::new();
+    for n in 0..45_usize {
+        desk.pass(1);
+        let mut record = delivery(&desk, &jobs[n % 3], desk.run_id());
+        record.state = DeliveryState::ALL[n % 5];
+        assert!(desk.sound.replace_delivery(&record, None).await.unwrap());
+        written.push(record);
+    }
+    written.reverse();
+    for limit in [1, 7, 15, 45, 100] {
+        for job in &jobs {
+            let wanted: Vec<_> = written.iter().filter(|record| record.job_id == job.id).cloned().collect();
+            let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
+            loop {
+                let page = desk.sound.job_deliveries(job.id, after, limit).await.unwrap();
+                seen.extend(page.deliveries);
+                pages += 1;
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!((seen, pages), (wanted, 15_usize.div_ceil(limit)), "{limit}");
+        }
+        for states in [&[][..], &[DeliveryState::Dead], &[DeliveryState::Dead, DeliveryState::Pending]] {
+            let wanted = |record: &&Delivery| states.is_empty() || states.contains(&record.state);
+            let wanted: Vec<_> = written.iter().filter(wanted).cloned().collect();
+            let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
+            loop {
+                let page = desk.sound.user_deliveries(desk.owner, states, after, limit).await.unwrap();
+                seen.extend(page.deliveries);
+                pages += 1;
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!((seen, pages), (wanted.clone(), wanted.len().div_ceil(limit)), "{limit} {states:?}");
+        }
+    }
+    let other = desk.sound.user_deliveries(testkit::user(&desk.bed, "other").user.id, &[], None, 9).await;
+    assert!(other.unwrap().deliveries.is_empty());
+}

@@ -1,0 +1,17 @@
+//! The table, step by step, on the embedded engine.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "all of this is a test")]
+
+mod desk;
+
+mod create;
+mod deliveries;
+mod failures;
+mod lists;
+mod pages;
+mod people;
+mod purge;
+mod rates;
+mod read;
+mod replace;
+mod wire;

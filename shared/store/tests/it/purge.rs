@@ -1,0 +1,36 @@
+//! Removing what hangs on a job.
+
+use domain::job::Run;
+use store::StoreError;
+use testkit::{Fault, When};
+
+use crate::deliveries::delivery;
+use crate::desk::{Desk, payload};
+
+#[tokio::test]
+async fn everything_goes_but_the_record_itself() {
+    let desk = Desk::new().await;
+    let job = desk.write_with(desk.draft(), payload(4_000)).await;
+    let other = desk.write_with(desk.draft(), payload(4_000)).await;
+    // More than one batch of 25.
+    for _ in 0..20 {
+        let run = Run::new(desk.run_id(), desk.now());
+        desk.sound.archive_run(job.id, &run, None).await.unwrap();
+        desk.sound.replace_delivery(&delivery(&desk, &job, run.id), None).await.unwrap();
+    }
+    // A purge that was cut short goes on where it was.
+    desk.bed.faults.plan(When::Nth(1), Fault::Unreached, Some("BatchWriteItem"));
+    assert!(matches!(desk.blunt.purge_job(job.id).await, Err(StoreError::Busy(_))));
+    let left = desk.sound.job_and_all(job.id, desk.now()).await.unwrap().unwrap();
+    assert!(!(left.runs.is_empty() && left.deliveries.is_empty()));
+    desk.bed.faults.clear();
+    desk.blunt.purge_job(job.id).await.unwrap();
+    desk.blunt.purge_job(job.id).await.unwrap();
+    let left = desk.sound.job_and_all(job.id, desk.now()).await.unwrap().unwrap();
+    assert_eq!((left.job, left.payload.as_str()), (job.clone(), "{}"));
+    assert!(left.runs.is_empty() && left.deliveries.is_empty());
+    let rows = desk.sound.user_deliveries(desk.owner, &[], None, 50).await.unwrap();
+    assert!(rows.deliveries.is_empty());
+    assert_eq!(desk.sound.payload(&other).await.unwrap(), payload(4_000));
+    desk.sound.purge_job(desk.draft().id).await.unwrap();
+}

@@ -1,0 +1,73 @@
+//! Counting in a window of time.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use store::{Count, StoreError, Window};
+use testkit::{Fault, When};
+
+use crate::desk::Desk;
+
+fn window(desk: &Desk) -> Window {
+    Window::around(desk.now(), Duration::from_secs(900))
+}
+
+#[tokio::test]
+async fn fifty_at_once_and_exactly_the_limit_passes() {
+    let desk = Desk::new().await;
+    let window = window(&desk);
+    let all = join_all((0..50).map(|_| desk.sound.count_in_window("run", "ann", window, 20))).await;
+    let mut used: Vec<_> = all
+        .iter()
+        .filter_map(|count| match count {
+            Ok(Count::Allowed { used }) => Some(*used),
+            Ok(Count::Refused) => None,
+            Err(error) => panic!("{error}"),
+        })
+        .collect();
+    used.sort_unstable();
+    assert_eq!(used, (1..=20).collect::<Vec<_>>());
+    assert_eq!(desk.sound.window_count("run", "ann", window).await.unwrap(), 20);
+    assert_eq!(desk.sound.count_in_window("run", "ann", window, 20).await.unwrap(), Count::Refused);
+}
+
+#[tokio::test]
+async fn each_scope_subject_and_window_counts_for_itself() {
+    let desk = Desk::new().await;
+    let one = window(&desk);
+    let one_more =
+        async |scope, subject, window| desk.sound.count_in_window(scope, subject, window, 1).await.unwrap();
+    assert_eq!(one_more("run", "ann", one).await, Count::Allowed { used: 1 });
+    assert_eq!(one_more("run", "ann", one).await, Count::Refused);
+    assert_eq!(one_more("login", "ann", one).await, Count::Allowed { used: 1 });
+    assert_eq!(one_more("run", "bob", one).await, Count::Allowed { used: 1 });
+    assert_eq!(desk.sound.window_count("run", "nobody", one).await.unwrap(), 0);
+    desk.pass(900);
+    assert_eq!(one.end(), window(&desk).start);
+    assert_eq!(one_more("run", "ann", window(&desk)).await, Count::Allowed { used: 1 });
+}
+
+#[tokio::test]
+async fn a_lost_answer_counts_against_the_caller_by_one_at_most() {
+    let desk = Desk::new().await;
+    let window = window(&desk);
+    desk.bed.faults.plan(When::Nth(0), Fault::AnswerLost, Some("UpdateItem"));
+    let told = desk.patient.count_in_window("run", "ann", window, 5).await.unwrap();
+    assert_eq!(told, Count::Allowed { used: 2 });
+    desk.bed.faults.plan(When::Nth(0), Fault::Unreached, Some("UpdateItem"));
+    let told = desk.blunt.count_in_window("run", "ann", window, 5).await;
+    assert!(matches!(told, Err(StoreError::Busy(_))));
+    assert_eq!(desk.sound.window_count("run", "ann", window).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn the_table_forgets_a_window_after_it_has_passed() {
+    let desk = Desk::new().await;
+    let window = window(&desk);
+    desk.sound.count_in_window("run", "ann", window, 5).await.unwrap();
+    desk.pass(900);
+    assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 0);
+    desk.pass(901);
+    assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 1);
+    assert_eq!(desk.sound.window_count("run", "ann", window).await.unwrap(), 0);
+}
