@@ -1,0 +1,186 @@
+//! Sending runs and deliveries.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use domain::job::Priority;
+use domain::message::{Deliver, Endpoint, JobMessage};
+use queue::{JobQueues, QueueError, WebhookQueues};
+use testkit::{Fault, When};
+
+use crate::post::{Post, group};
+
+fn jobs(post: &Post, client: &Client) -> JobQueues {
+    let [high, medium, low] = post.bed.job_queues();
+    JobQueues::new(client.clone(), high, medium, low)
+}
+
+fn webhooks(post: &Post, client: &Client) -> WebhookQueues {
+    WebhookQueues::new(client.clone(), post.bed.queue("webhooks")).with_dead(post.bed.queue("webhooks-dlq"))
+}
+
+#[tokio::test]
+async fn a_run_goes_to_the_queue_of_its_priority_in_its_owners_name() {
+    let post = Post::new().await;
+    let queues = jobs(&post, &post.sound);
+    assert_eq!(queues.urls(), post.bed.job_queues().each_ref().map(String::as_str));
+    for (priority, queue) in Priority::ALL.into_iter().zip(["jobs-high", "jobs-medium", "jobs-low"]) {
+        let message = JobMessage::run(post.job_id(), post.run_id(), 7);
+        queues.send(priority, post.owner, &message, Duration::ZERO).await.unwrap();
+        let taken = post.take(queue).await;
+        assert_eq!(taken.len(), 1);
+        assert_eq!(group(&taken[0]), post.owner.to_string());
+        assert_eq!(serde_json::from_str::<JobMessage>(taken[0].body().unwrap()).unwrap(), message);
+    }
+}
+
+#[tokio::test]
+async fn a_delay_is_rounded_down_and_cut_to_the_longest() {
+    let post = Post::new().await;
+    let queues = jobs(&post, &post.sound);
+    let message = JobMessage::Purge { job_id: post.job_id() };
+    for (millis, seconds) in [(999, 0), (3_999, 3), (4_000, 4), (900_000, 900), (4_000_000, 900)] {
+        let delay = Duration::from_millis(millis);
+        queues.send(Priority::Low, post.owner, &message, delay).await.unwrap();
+        if seconds > 0 {
+            post.pass(seconds - 1);
+            assert_eq!(post.take("jobs-low").await.len(), 0, "{millis}");
+            post.pass(1);
+        }
+        let taken = post.take("jobs-low").await;
+        assert_eq!(taken.len(), 1, "{millis}");
+        let handle = taken[0].receipt_handle().unwrap();
+        let gone = post.sound.delete_message().queue_url(post.bed.queue("jobs-low")).receipt_handle(handle);
+        gone.send().await.unwrap();
+    }
+}
+
+/// How many entries each request had.
+fn batches(post: &Post) -> Vec<usize> {
+    let calls = post.bed.faults.calls().into_iter();
+    let entries = |body: &str| {
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        body["Entries"].as_array().unwrap().len()
+    };
+    calls.map(|call| entries(&call.body)).collect()
+}
+
+fn same(taken: &[aws_sdk_sqs::types::Message], sent: &[Deliver]) -> bool {
+    let ids = |all: Vec<Deliver>| {
+        let mut all: Vec<_> = all.into_iter().map(|one| (one.webhook_id, one.body)).collect();
+        all.sort();
+        all
+    };
+    let taken = taken.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect();
+    ids(taken) == ids(sent.to_vec())
+}
+
+#[tokio::test]
+async fn twenty_five_deliveries_go_in_three_requests() {
+    let post = Post::new().await;
+    let queues = webhooks(&post, &post.blunt);
+    let all: Vec<_> = (0..25).map(|n| post.delivery(Endpoint::Job, format!("{{\"n\":{n}}}"))).collect();
+    post.bed.faults.clear();
+    queues.send(&all, Duration::from_millis(2_500)).await.unwrap();
+    assert_eq!(batches(&post), [10, 10, 5]);
+    assert_eq!(post.depth("webhooks"), (0, 0, 25));
+    post.pass(2);
+    let taken = post.take("webhooks").await;
+    assert!(same(&taken, &all));
+    assert!(taken.iter().all(|message| group(message) == post.owner.to_string()));
+    post.bed.faults.clear();
+    queues.send(&[], Duration::ZERO).await.unwrap();
+    assert!(post.bed.faults.calls().is_empty());
+}
+
+#[tokio::test]
+async fn no_request_is_larger_than_sqs_takes() {
+    let post = Post::new().await;
+    let queues = webhooks(&post, &post.blunt);
+    // What 256 KiB of quotation marks become: each is escaped in the body, and again in the message.
+    let large =
+        || post.delivery(Endpoint::Deployment, format!("{{\"text\":\"{}\"}}", "x".repeat(400 * 1024)));
+    let all: Vec<_> = (0..5).map(|_| large()).collect();
+    post.bed.faults.clear();
+    queues.send(&all, Duration::ZERO).await.unwrap();
+    assert_eq!(batches(&post), [2, 2, 1]);
+    let taken = post.take("webhooks").await;
+    assert!(same(&taken, &all));
+    assert!(taken.iter().all(|message| group(message) == "deployment"));
+}
+
+#[tokio::test]
+async fn a_delivery_given_up_lies_in_the_dead_letter_queue() {
+    let post = Post::new().await;
+    let delivery = post.delivery(Endpoint::Job, "{}".to_owned());
+    webhooks(&post, &post.sound).bury(&delivery).await.unwrap();
+    assert!(same(&post.take("webhooks-dlq").await, &[delivery]));
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_is_busy_and_what_does_not_is_broken() {
+    let post = Post::new().await;
+    let (jobs_, hooks) = (jobs(&post, &post.blunt), webhooks(&post, &post.blunt));
+    let message = JobMessage::Purge { job_id: post.job_id() };
+    let delivery = [post.delivery(Endpoint::Job, "{}".to_owned())];
+    for fault in [Fault::Unreached, Fault::AnswerLost, Fault::Throttled] {
+        post.bed.faults.plan(When::Always, fault, None);
+        let told = jobs_.send(Priority::Low, post.owner, &message, Duration::ZERO).await;
+        assert!(matches!(told, Err(QueueError::Busy(_))), "{fault:?}: {told:?}");
+        let told = hooks.send(&delivery, Duration::ZERO).await;
+        assert!(matches!(told, Err(QueueError::Busy(_))), "{fault:?}: {told:?}");
+    }
+    let nowhere = WebhookQueues::new(post.sound.clone(), post.bed.engine.queue_url("nowhere"));
+    let told = nowhere.send(&delivery, Duration::ZERO).await;
+    assert!(matches!(told, Err(QueueError::Broken(_))), "{told:?}");
+}
+
+/// A service that takes a batch but for its first entry.
+#[derive(Clone, Debug)]
+struct Partial {
+    sender_fault: bool,
+}
+
+impl HttpConnector for Partial {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let (code, fault) =
+            if self.sender_fault { ("InvalidMessageContents", true) } else { ("InternalError", false) };
+        let body =
+            format!(r#"{{"Successful":[],"Failed":[{{"Id":"0","Code":"{code}","SenderFault":{fault}}}]}}"#);
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body))))
+    }
+}
+
+impl HttpClient for Partial {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_was_taken_in_part_has_failed() {
+    let post = Post::new().await;
+    let all = [post.delivery(Endpoint::Job, "{}".to_owned()), post.delivery(Endpoint::Job, "{}".to_owned())];
+    for sender_fault in [true, false] {
+        let config = post.bed.engine.sdk_config_with(SharedHttpClient::new(Partial { sender_fault }));
+        let config = config.to_builder().retry_config(RetryConfig::disabled()).build();
+        let told = webhooks(&post, &Client::new(&config)).send(&all, Duration::ZERO).await;
+        match told {
+            Err(QueueError::Broken(code)) => {
+                assert_eq!((code.as_str(), sender_fault), ("InvalidMessageContents", true))
+            }
+            Err(QueueError::Busy(code)) => {
+                assert_eq!((code.as_str(), sender_fault), ("InternalError", false))
+            }
+            Ok(()) => panic!("it was taken"),
+        }
+    }
+}
