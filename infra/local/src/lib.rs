@@ -4,6 +4,8 @@
 //! Nothing here recovers anything: what survives the end of this process survives it by the protocol that
 //! holds in the cloud too.
 
+pub mod cli;
+pub mod clock;
 pub mod demo;
 pub mod engines;
 pub mod openapi;
@@ -18,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use boot::Ambient;
 use boot::clients::Clients;
 use boot::config::ConfigError;
 use engine::{Engine, EngineError, OpenError};
@@ -67,7 +68,7 @@ pub struct System {
 impl System {
     /// Opens the engines, makes what is missing in them, and starts everything.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
-        let ambient = Ambient::system();
+        let ambient = settings.ambient();
         let options = engine::Options { data_dir: settings.data_dir(), clock: Arc::clone(&ambient.clock) };
         let engine = Engine::open(options)?;
         let clients = Clients::from_config(&engine.sdk_config());
@@ -81,6 +82,9 @@ impl System {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         parts.map_events(&engine, &clients, &resources, &stop, &tasks);
         tasks.spawn(sweep(engine.clone(), stop.clone()));
+        if settings.clock.is_some() {
+            tasks.spawn(clock::tick(engine.clone(), stop.clone()));
+        }
         let routes = parts.routes();
         tasks.spawn(serve::serve(listener, routes.clone(), stop.clone()));
         tasks.close();

@@ -2,8 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use boot::Ambient;
 use clap::{Args, Parser, Subcommand};
+
+use crate::clock::FastClock;
 
 /// Nightjar on one machine: the API, the workers, the webhooks and the queues in one process.
 ///
@@ -54,9 +58,21 @@ pub struct Settings {
     /// Where every event is sent besides a job's own webhook (WEBHOOK_URL).
     #[arg(long)]
     pub webhook_url: Option<String>,
+    /// For tests: a clock that runs faster than the machine's.
+    #[arg(long, env = "NIGHTJAR_CLOCK", hide = true)]
+    pub clock: Option<FastClock>,
 }
 
 impl Settings {
+    /// The clock and the randomness of all parts.
+    pub(crate) fn ambient(&self) -> Ambient {
+        let system = Ambient::system();
+        match self.clock {
+            Some(clock) => Ambient { clock: Arc::new(clock), ..system },
+            None => system,
+        }
+    }
+
     /// Where the engines keep their files, if anywhere.
     pub fn data_dir(&self) -> Option<PathBuf> {
         (!self.ephemeral).then(|| self.data_dir.clone())

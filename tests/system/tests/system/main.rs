@@ -1,0 +1,10 @@
+//! The whole system: over HTTP, and step by step.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "all of this is a test")]
+
+mod house;
+mod process;
+mod sink;
+
+mod kill;
+mod walk;
