@@ -71,7 +71,7 @@ impl Config {
             webhook_queue: vars.required("WEBHOOK_QUEUE_URL"),
             webhook_url: vars.text(["WEBHOOK_URL", "OUTBOUND_WEBHOOK"]),
             limit: vars.or("RATE_LIMIT_MAX", 100),
-            window: Duration::from_millis(vars.or(["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_WINDOW"], 900_000)),
+            window: vars.duration(["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_WINDOW"], Duration::from_secs(900)),
             simulated_task: Duration::from_millis(vars.or("SIMULATED_TASK_MS", 3_000)),
             retention: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
             cors: CorsPolicy::read(vars),

@@ -17,6 +17,10 @@ pub(crate) fn all(settings: &Settings, address: SocketAddr, resources: &Resource
             vars.insert((*name).to_owned(), value);
         }
     }
+    // The older name counts too: a default under the newer one must not hide it.
+    if process.text("FRONTEND_URL").is_some() && process.text("CORS_ORIGINS").is_none() {
+        vars.remove("CORS_ORIGINS");
+    }
     if let Some(url) = &settings.webhook_url {
         vars.insert("WEBHOOK_URL".to_owned(), url.clone());
     }
