@@ -4,11 +4,13 @@ use aws_sdk_dynamodb::error::SdkError;
 use domain::delivery::{Delivery, DeliveryState};
 use domain::filter::Order;
 use domain::id::{JobId, UserId, WebhookId};
+use domain::job::Job;
 use domain::time::Moment;
+use domain::user::User;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use crate::cells::Union;
-use crate::{Item, Store, StoreError, keys};
+use crate::{Item, Store, StoreError, job_item, keys, users};
 
 /// A page of deliveries, newest first.
 #[derive(Debug)]
@@ -19,7 +21,43 @@ pub struct DeliveryPage {
     pub next: Option<WebhookId>,
 }
 
+/// What is known when a delivery is to be made.
+#[derive(Debug)]
+pub struct DeliveryContext {
+    /// The record of the delivery, once there has been an attempt.
+    pub delivery: Option<Delivery>,
+    /// The job it tells of, unless that is deleted or expired.
+    pub job: Option<Job>,
+    /// The owner, if asked for.
+    pub owner: Option<User>,
+}
+
 impl Store {
+    /// The delivery of that id with its job and, if asked for, its owner: one consistent request.
+    pub async fn delivery_context(
+        &self,
+        job: JobId,
+        id: WebhookId,
+        owner: Option<UserId>,
+        now: Moment,
+    ) -> Result<DeliveryContext, StoreError> {
+        let mut wanted =
+            vec![keys::key(keys::job(job), keys::delivery(id)), keys::key(keys::job(job), keys::JOB)];
+        wanted.extend(owner.map(|owner| keys::key(keys::user(owner), keys::PROFILE)));
+        let mut context = DeliveryContext { delivery: None, job: None, owner: None };
+        for item in self.batch_get(wanted, true).await? {
+            match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
+                Some(keys::JOB) => context.job = Some(job_item::read(item)?),
+                Some(keys::PROFILE) => context.owner = Some(users::read(item)?),
+                _ => context.delivery = Some(read(item)?),
+            }
+        }
+        let lives =
+            |job: &Job| job.deleted_at.is_none() && job.expires_at.is_none_or(|expires| expires > now);
+        context.job = context.job.filter(lives);
+        Ok(context)
+    }
+
     /// The delivery of that id.
     pub async fn delivery(&self, job: JobId, id: WebhookId) -> Result<Option<Delivery>, StoreError> {
         self.get(keys::job(job), &keys::delivery(id)).await?.map(read).transpose()
@@ -78,10 +116,13 @@ impl Store {
             .send()
             .await
             .map_err(StoreError::sdk)?;
+        let cut = page.last_evaluated_key.is_some();
         let all = page.items.unwrap_or_default().into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let mut deliveries: Vec<_> = all.into_iter().filter(|found| Some(found.id) != after).collect();
-        let next = (deliveries.len() > limit).then(|| deliveries[limit - 1].id);
+        // A Query ends at 1 MB, whatever it was asked for.
+        let more = cut || deliveries.len() > limit;
         deliveries.truncate(limit);
+        let next = deliveries.last().filter(|_| more).map(|last| last.id);
         Ok(DeliveryPage { deliveries, next })
     }
 

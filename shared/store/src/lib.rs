@@ -25,7 +25,7 @@ mod sessions;
 mod users;
 
 pub use create::{Claimed, Created, IdempotencyKey, NewJob};
-pub use deliveries::DeliveryPage;
+pub use deliveries::{DeliveryContext, DeliveryPage};
 pub use error::StoreError;
 pub use jobs::{JobAndAll, Replaced};
 pub use lists::{JobPage, Total};
