@@ -1,0 +1,257 @@
+//! One message of the queue, from its receipt to its end.
+//!
+//! The order of things is: read the record, send, write the attempt into the record, settle the message. What
+//! goes wrong in between leaves behind:
+//!
+//! - *The table or the queue fails before anything was sent*: the message comes again after a growing pause.
+//! - *A crash between sending and writing*: the message comes again when its visibility timeout ends and is sent
+//!   once more, under the same `webhook-id`. The attempt that nobody wrote down has no number, so the numbers
+//!   have no hole.
+//! - *The write's answer is lost*: the SDK tries again, and the store finds that what stands there is ours. If
+//!   every try fails, the message comes again, and the record says whether the write took effect: if it did,
+//!   nothing is sent before the next attempt is due.
+//! - *A race is lost*, to a second copy of the message: both have been sent. Whoever loses reads again and adds
+//!   its attempt under the next number ([`decide::amend`]); it sends nothing more. If the delivery goes on, it
+//!   waits a little longer than the winner, so that the two do not meet again. It does not step back for good:
+//!   the winner may have been an earlier receipt of the very same message.
+//! - *A crash after the write*: the record knows the state and the next attempt. The message comes again and
+//!   goes on from there: done, waiting, or to be buried (a second copy in the dead-letter queue does no harm).
+//! - *A crash after a copy was sent for a long wait*: two copies wait. The first to be due makes the attempt,
+//!   the other finds it made.
+
+use std::time::Duration;
+
+use boot::Ambient;
+use domain::delivery::{Delivery, Steps};
+use domain::event::EventType;
+use domain::job::{Job, Status};
+use domain::message::{Deliver, Endpoint};
+use domain::retry::Backoff;
+use domain::time::Moment;
+use queue::{Handled, QueueError, WebhookQueues};
+use serde::Deserialize;
+use store::{Store, StoreError};
+
+use crate::attempt;
+use crate::decide::{self, Next, Outcome, Plan};
+use crate::signers::{NoSigner, Signers};
+
+/// A longer wait is spent as a delayed copy: a hidden message counts against the queue's in-flight limit.
+const LONGEST_HIDING: Duration = Duration::from_secs(60);
+/// From this receive on a short wait is spent as a copy too, for the queue gives a message up after 20.
+const COPY_FROM: u32 = 15;
+/// How much longer than the winner the loser of a race waits: longer than an attempt takes.
+const STEP_ASIDE: Duration = Duration::from_secs(attempt::TIMEOUT.as_secs() + 5);
+/// How often one attempt may lose a race before its message is put back.
+const RACES: usize = 5;
+/// A trouble of our own waits a second and first up to so long, then up to twice as long with each receive.
+const PAUSE: Backoff = Backoff::new(Duration::from_secs(4));
+/// How often an announced cancellation is waited for, and how long.
+const UNTIL_CANCELLED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+
+/// Delivers.
+#[derive(Debug)]
+pub(crate) struct Courier {
+    pub(crate) store: Store,
+    pub(crate) queues: WebhookQueues,
+    pub(crate) egress: egress::Client,
+    pub(crate) signers: Signers,
+    pub(crate) steps: Steps,
+    pub(crate) retention: Option<Duration>,
+    pub(crate) ambient: Ambient,
+}
+
+/// What keeps us from delivering, through no fault of the receiver.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    Secret(NoSigner),
+    #[error("the record of a delivery changed again and again")]
+    Contended,
+}
+
+/// What a message's body tells of itself.
+#[derive(Deserialize)]
+struct Told {
+    r#type: EventType,
+    timestamp: Moment,
+}
+
+impl Courier {
+    /// Handles a message that has been received so often, this time included.
+    pub(crate) async fn handle(&self, message: &Deliver, receives: u32) -> Handled {
+        let (webhook, job) = (message.webhook_id, message.job_id);
+        let outcome = match serde_json::from_str::<Told>(&message.body) {
+            Ok(told) => self.deliver(message, &told, receives).await,
+            Err(_) => {
+                tracing::error!(%webhook, %job, "the body of a delivery is no event");
+                self.bury(message).await
+            }
+        };
+        outcome.unwrap_or_else(|trouble| {
+            let error = &trouble as &dyn std::error::Error;
+            tracing::warn!(%webhook, %job, receives, error, "a delivery has to wait");
+            Handled::Again { after: self.pause(receives) }
+        })
+    }
+
+    async fn deliver(&self, message: &Deliver, told: &Told, receives: u32) -> Result<Handled, Trouble> {
+        let now = self.ambient.now();
+        let known = self.signers.known(message.user_id, now);
+        let signed_by_owner = message.endpoint_id == Endpoint::Job;
+        let owner = (signed_by_owner && known.is_none()).then_some(message.user_id);
+        let context = self.store.delivery_context(message.job_id, message.webhook_id, owner, now).await?;
+        let Some(job) = context.job else { return Ok(job_is_gone(message)) };
+        // An attempt was made only after the cancellation had shown itself, and a rerun hides it again.
+        if context.delivery.is_none() && !self.stands(message, told, &job).await? {
+            return Ok(unannounced(message, receives));
+        }
+        match decide::consider(context.delivery, message, told.r#type, now) {
+            Next::Attempt(seen) => {
+                let outcome = match self.signers.of(message, &job, known, context.owner).await {
+                    Ok(secrets) => self.attempt(message, &secrets).await,
+                    Err(NoSigner::None(reason)) => attempt::unsigned(reason, now),
+                    Err(trouble) => return Err(Trouble::Secret(trouble)),
+                };
+                self.record(message, told, &seen, &outcome, receives).await
+            }
+            Next::Wait(until) => Ok(self.wait(message, until, receives).await?),
+            Next::Bury => self.bury(message).await,
+            Next::Done => Ok(Handled::Done),
+        }
+    }
+
+    /// Whether what the message tells has happened: a cancellation announces itself before it is written. A job
+    /// that runs again shows no cancellation, but has put the cancelled run aside.
+    async fn stands(&self, message: &Deliver, told: &Told, job: &Job) -> Result<bool, StoreError> {
+        if message.cancel_id.is_none() || job.cancel_id == message.cancel_id {
+            return Ok(true);
+        }
+        let run = self.store.archived_run(message.job_id, message.run_id).await?;
+        Ok(run.is_some_and(|run| {
+            run.outcome == Some(Status::Cancelled) && run.completed_at == Some(told.timestamp)
+        }))
+    }
+
+    async fn attempt(&self, message: &Deliver, secrets: &[String]) -> Outcome {
+        let sent_at = self.ambient.now();
+        let request = match attempt::request(message, secrets, sent_at) {
+            Ok(request) => request,
+            Err(reason) => return attempt::unsendable(&reason, sent_at),
+        };
+        match self.egress.send(request).await {
+            Ok(response) => attempt::answered(&response, sent_at, self.ambient.now()),
+            Err(failure) => attempt::unanswered(&failure, sent_at),
+        }
+    }
+
+    /// Writes the attempt down, whoever else writes, and goes on as the record then says.
+    async fn record(
+        &self,
+        message: &Deliver,
+        told: &Told,
+        seen: &Delivery,
+        outcome: &Outcome,
+        receives: u32,
+    ) -> Result<Handled, Trouble> {
+        let now = self.ambient.now();
+        let plan = Plan { steps: &self.steps, now, dice: self.ambient.entropy().number() };
+        let expires = self.retention.map(|retention| now.plus(retention));
+        let mut next = decide::record(seen, outcome, plan);
+        for lost in 0..RACES {
+            if self.store.replace_delivery(&next, expires).await? {
+                return self.settle(message, &next, lost > 0, receives).await;
+            }
+            let context = self.store.delivery_context(message.job_id, message.webhook_id, None, now).await?;
+            if context.job.is_none() {
+                return Ok(job_is_gone(message));
+            }
+            // Our write's answer was lost, and somebody has written over it since.
+            if let Some(found) = context.delivery.as_ref().filter(|found| holds(found, &next)) {
+                return self.settle(message, found, true, receives).await;
+            }
+            next = decide::amend(context.delivery, message, told.r#type, outcome, plan);
+        }
+        Err(Trouble::Contended)
+    }
+
+    /// What follows from the record, now that the attempt stands in it.
+    async fn settle(
+        &self,
+        message: &Deliver,
+        record: &Delivery,
+        raced: bool,
+        receives: u32,
+    ) -> Result<Handled, Trouble> {
+        log(record);
+        match decide::after(record, message) {
+            Next::Wait(until) => {
+                let until = if raced { until.plus(STEP_ASIDE) } else { until };
+                Ok(self.wait(message, until, receives).await?)
+            }
+            Next::Bury => self.bury(message).await,
+            Next::Done | Next::Attempt(_) => Ok(Handled::Done),
+        }
+    }
+
+    /// Lets the message come again at that moment, itself or as a copy. A copy that comes early, because the
+    /// queue delays none for longer than 15 minutes, is sent on in the same way.
+    async fn wait(&self, message: &Deliver, until: Moment, receives: u32) -> Result<Handled, QueueError> {
+        let left = until.since(self.ambient.now());
+        if left <= LONGEST_HIDING && receives < COPY_FROM {
+            return Ok(Handled::Again { after: left });
+        }
+        self.queues.send(std::slice::from_ref(message), left).await?;
+        Ok(Handled::Done)
+    }
+
+    /// Gives the message to the dead-letter queue, in the round that begins when somebody moves it back.
+    async fn bury(&self, message: &Deliver) -> Result<Handled, Trouble> {
+        self.queues.bury(&Deliver { round: message.round + 1, ..message.clone() }).await?;
+        tracing::warn!(webhook = %message.webhook_id, job = %message.job_id, "a delivery is dead");
+        Ok(Handled::Done)
+    }
+
+    fn pause(&self, receives: u32) -> Duration {
+        Duration::from_secs(1) + PAUSE.delay(receives.saturating_sub(1), self.ambient.entropy().number())
+    }
+}
+
+/// Whether the record holds the very attempt that `written` ends with.
+fn holds(record: &Delivery, written: &Delivery) -> bool {
+    written.attempts.last().is_some_and(|ours| record.attempts.contains(ours))
+}
+
+fn job_is_gone(message: &Deliver) -> Handled {
+    tracing::info!(webhook = %message.webhook_id, job = %message.job_id, "dropped: its job is gone");
+    Handled::Done
+}
+
+fn unannounced(message: &Deliver, receives: u32) -> Handled {
+    let tried = usize::try_from(receives.saturating_sub(1)).unwrap_or(usize::MAX);
+    match UNTIL_CANCELLED.get(tried) {
+        Some(after) => Handled::Again { after: *after },
+        None => {
+            tracing::info!(webhook = %message.webhook_id, job = %message.job_id, "dropped: no such cancellation");
+            Handled::Done
+        }
+    }
+}
+
+fn log(record: &Delivery) {
+    let Some(last) = record.attempts.last() else { return };
+    tracing::info!(
+        webhook = %record.id,
+        job = %record.job_id,
+        attempt = last.attempt,
+        state = record.state.as_str(),
+        status = last.response_status,
+        class = last.error_class.as_deref(),
+        duration_ms = last.duration_ms,
+        "attempted"
+    );
+}

@@ -1,0 +1,181 @@
+//! Whose secret signs a delivery, and how it is had.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use boot::secrets::SecretError;
+use boot::{Ambient, SecretCache};
+use domain::id::UserId;
+use domain::job::Job;
+use domain::message::{Deliver, Endpoint};
+use domain::seal::{SealKey, Sealed};
+use domain::signature::fresh_secret;
+use domain::time::Moment;
+use domain::user::{Signing, User};
+use secrecy::{ExposeSecret, SecretString};
+use store::{Store, StoreError};
+
+/// How long an owner's secret is believed. A rotation waits so long, which the previous secret bridges.
+const BELIEVED: Duration = Duration::from_secs(60);
+/// How many owners' secrets are held at once.
+const HELD: usize = 1_000;
+/// How often a secret that is made anew may lose against another change of its owner.
+const RACES: usize = 3;
+
+/// Finds the secrets that sign.
+pub(crate) struct Signers {
+    store: Store,
+    data: Arc<SecretCache>,
+    deployment: Option<SecretString>,
+    ambient: Ambient,
+    owners: Mutex<HashMap<UserId, Owner>>,
+}
+
+/// One owner's secrets, opened.
+#[derive(Clone)]
+pub(crate) struct Owner {
+    current: String,
+    previous: Option<(String, Moment)>,
+    read_at: Moment,
+}
+
+/// Why nothing signs.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoSigner {
+    /// There is no secret: the owner is to be told.
+    #[error("{0}")]
+    None(&'static str),
+    /// The secret that seals the others is out of reach: it may not be in a moment.
+    #[error(transparent)]
+    Data(#[from] SecretError),
+    /// The table is.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Signers {
+    pub(crate) fn new(
+        store: Store,
+        data: Arc<SecretCache>,
+        deployment: Option<SecretString>,
+        ambient: Ambient,
+    ) -> Self {
+        Self { store, data, deployment, ambient, owners: Mutex::default() }
+    }
+
+    /// The owner's secrets, if they were read a short while ago.
+    pub(crate) fn known(&self, owner: UserId, now: Moment) -> Option<Owner> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.get(&owner).filter(|known| known.fresh(now)).cloned()
+    }
+
+    /// The secrets that sign the message, the current one first. `known` or else `owner` is who owns the job.
+    pub(crate) async fn of(
+        &self,
+        message: &Deliver,
+        job: &Job,
+        known: Option<Owner>,
+        owner: Option<User>,
+    ) -> Result<Vec<String>, NoSigner> {
+        if message.endpoint_id == Endpoint::Deployment {
+            return self.deployment().await.map(|secret| vec![secret]);
+        }
+        if let Some(sealed) = job.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref()) {
+            let opened = self.open(sealed, &job.id.to_string()).await?;
+            let secret = opened.ok_or(NoSigner::None("the job's webhookSecret cannot be opened"))?;
+            return Ok(vec![secret]);
+        }
+        let known = match (known, owner) {
+            (Some(known), _) => known,
+            (None, Some(owner)) => self.read(owner).await?,
+            (None, None) => return Err(NoSigner::None("the job's owner is gone, and the secret too")),
+        };
+        let now = self.ambient.now();
+        let previous = known.previous.filter(|(_, until)| *until > now).map(|(secret, _)| secret);
+        Ok(std::iter::once(known.current).chain(previous).collect())
+    }
+
+    async fn deployment(&self) -> Result<String, NoSigner> {
+        if let Some(secret) = &self.deployment {
+            return Ok(secret.expose_secret().to_owned());
+        }
+        let secret = self.data.get().await?.webhook().map(str::to_owned);
+        secret.ok_or(NoSigner::None("the deployment has no webhook secret: set WEBHOOK_SECRET"))
+    }
+
+    /// Opens the owner's secrets and remembers them.
+    async fn read(&self, owner: User) -> Result<Owner, NoSigner> {
+        let (id, read_at) = (owner.id, self.ambient.now());
+        let signing = match owner.signing.clone() {
+            Some(signing) => signing,
+            None => self.make(owner).await?,
+        };
+        let text = id.to_string();
+        let current = self.open(&signing.current, &text).await?;
+        let current = current.ok_or(NoSigner::None("the owner's signing secret cannot be opened"))?;
+        let previous = match (&signing.previous, signing.previous_until) {
+            (Some(sealed), Some(until)) => self.open(sealed, &text).await?.map(|secret| (secret, until)),
+            _ => None,
+        };
+        let known = Owner { current, previous, read_at };
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if owners.len() >= HELD {
+            owners.retain(|_, known| known.fresh(read_at));
+        }
+        if owners.len() < HELD {
+            owners.insert(id, known.clone());
+        }
+        Ok(known)
+    }
+
+    /// Gives the owner a secret, on its first use.
+    ///
+    /// A lost race: somebody else changed the owner, perhaps by giving a secret; read again, and make one only
+    /// if there still is none. A lost answer: the store finds that what stands there is ours. A crash after the
+    /// write: the secret stands, and the next attempt signs with it.
+    async fn make(&self, mut owner: User) -> Result<Signing, NoSigner> {
+        for _ in 0..RACES {
+            if let Some(signing) = owner.signing {
+                return Ok(signing);
+            }
+            let data = self.data.get().await?;
+            let entropy = self.ambient.entropy();
+            let key = SealKey::from_secret(data.current().expose());
+            let sealed = key.seal(&fresh_secret(entropy), &owner.id.to_string(), entropy);
+            let signing = Signing { current: sealed, previous: None, previous_until: None };
+            let next = User { signing: Some(signing.clone()), version: owner.version + 1, ..owner };
+            if self.store.replace_user(&next).await? {
+                return Ok(signing);
+            }
+            let found = self.store.user(next.id).await?;
+            owner = found.ok_or(NoSigner::None("the job's owner is gone, and the secret too"))?;
+        }
+        Err(StoreError::Busy("the owner of a job changed again and again".to_owned()).into())
+    }
+
+    /// Opens a secret with any key that is believed; `None` if none fits. One that fits no key may have been
+    /// sealed after a rotation that is not known here yet.
+    async fn open(&self, sealed: &Sealed, owner: &str) -> Result<Option<String>, SecretError> {
+        let with = |data: &boot::secrets::Secrets| {
+            data.all().find_map(|secret| SealKey::from_secret(secret.expose()).open(sealed, owner).ok())
+        };
+        match with(&*self.data.get().await?) {
+            Some(secret) => Ok(Some(secret)),
+            None => Ok(with(&*self.data.refresh().await?)),
+        }
+    }
+}
+
+impl Owner {
+    fn fresh(&self, now: Moment) -> bool {
+        now.since(self.read_at) < BELIEVED
+    }
+}
+
+impl fmt::Debug for Signers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signers(..)")
+    }
+}

@@ -1,0 +1,13 @@
+//! Deliveries from the queue to a receiver, on the embedded engine.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "all of this is a test")]
+
+mod faults;
+mod house;
+mod sink;
+
+mod broken;
+mod cancelled;
+mod duplicates;
+mod failing;
+mod signed;
