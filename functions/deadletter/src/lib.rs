@@ -100,7 +100,7 @@ impl DeadLetter {
         for _ in 0..MOST_RACES {
             let now = self.ambient.now();
             let next = match bury(&job, run, version, rescued, now) {
-                Burial::Stale => return Ok(()),
+                Burial::Stale => return self.resend_archived(&job, run, rescued, now).await,
                 Burial::Settle => return self.resend(&job, run, rescued, now).await,
                 Burial::Resend { from } => return self.resend(&job, run, rescued, from).await,
                 Burial::End { next } => next,
@@ -111,7 +111,8 @@ impl DeadLetter {
                     return self.resend(&next, run, rescued, now).await;
                 }
                 Replaced::Lost(Some(current)) => job = *current,
-                Replaced::Lost(None) => return Ok(()),
+                // Whatever is left of the job, another look tells.
+                Replaced::Lost(None) => break,
             }
         }
         Err(StoreError::Busy("others kept writing the job".to_owned()).into())
@@ -122,6 +123,14 @@ impl DeadLetter {
             JobMessage::Run { job_id: job.id, run_id: run, version: job.version, rescued: rescued + 1 };
         let delay = from.since(self.ambient.now());
         Ok(self.jobs.send(job.priority, job.user_id, &message, delay).await?)
+    }
+
+    /// A run that was put aside may still owe its webhooks; a worker finds out.
+    async fn resend_archived(&self, job: &Job, run: RunId, rescued: u32, now: Moment) -> Result<(), NotNow> {
+        match self.store.archived_run(job.id, run).await? {
+            Some(_) => self.resend(job, run, rescued, now).await,
+            None => Ok(()),
+        }
     }
 
     async fn resend_purge(&self, id: JobId, message: &JobMessage) -> Result<(), NotNow> {

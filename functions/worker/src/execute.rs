@@ -49,7 +49,7 @@ impl Worker {
                 }
                 Ok(Replaced::Written) => return self.settle_new(&next).await.map(After::Handled),
                 Ok(Replaced::Lost(Some(current))) => job = *current,
-                Ok(Replaced::Lost(None)) => return Ok(After::Handled(Handled::Done)),
+                Ok(Replaced::Lost(None)) => return Ok(After::Fenced(None)),
                 Err(error) => {
                     // The end may or may not stand. When the lease has lapsed the record tells.
                     tracing::warn!(job = %job.id, %error, "an end could not be written");

@@ -124,7 +124,8 @@ impl Worker {
             };
             match written {
                 Some(current) => job = *current,
-                None => return Ok(Handled::Done),
+                // Whatever is left of the job, another look tells.
+                None => return Ok(Handled::Again { after: PAUSE }),
             }
         }
         Ok(Handled::Again { after: PAUSE })
