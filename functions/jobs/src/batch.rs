@@ -25,6 +25,7 @@ const AT_ONCE: usize = 8;
 /// Jobs to be created; each may have an `idempotencyKey` of its own besides.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[schema(example = json!({"jobs": [{"taskName": "one", "idempotencyKey": "order-17"}, {"taskName": "two"}]}))]
 pub(crate) struct Batch {
     /// 1 to 100 jobs.
     #[schema(min_items = 1, max_items = 100)]

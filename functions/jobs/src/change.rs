@@ -40,7 +40,7 @@ const READ_ONLY: [&str; 17] = [
 /// What may be changed.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
-#[schema(rename_all = "camelCase", example = json!({"priority": "high", "webhookUrl": null}))]
+#[schema(as = JobChange, rename_all = "camelCase", example = json!({"priority": "high", "webhookUrl": null}))]
 pub(crate) struct ChangeBody {
     /// What to call it.
     #[schema(max_length = 255)]

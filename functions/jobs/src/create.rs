@@ -27,7 +27,7 @@ pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// A job to be created.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
-#[schema(rename_all = "camelCase", example = json!({
+#[schema(as = NewJob, rename_all = "camelCase", example = json!({
     "taskName": "nightly report", "priority": "high", "payload": {"rows": 10}, "run": true
 }))]
 pub(crate) struct NewJobBody {

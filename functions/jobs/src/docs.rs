@@ -104,7 +104,7 @@ impl Operation<'_> {
         push(out, format_args!("<section id=\"{}\"><h3>{}</h3>", self.anchor(), self.heading()));
         for part in ["summary", "description"] {
             if let Some(told) = self.says[part].as_str() {
-                push(out, format_args!("<p>{}</p>", escaped(told)));
+                push(out, format_args!("<p>{}</p>", prose(told)));
             }
         }
         if !self.needs_token() {
@@ -119,7 +119,7 @@ impl Operation<'_> {
             let answer = resolved(document, answer);
             let content = answer["content"].as_object().and_then(|kinds| kinds.values().next());
             let body = content.map(|content| type_of(&content["schema"])).unwrap_or_default();
-            let told = escaped(text(&answer["description"]));
+            let told = prose(text(&answer["description"]));
             push(out, format_args!("<tr><th>{}</th><td>{told}</td><td>{body}</td></tr>", escaped(status)));
         }
         push(out, format_args!("</table><pre>{}</pre></section>", escaped(&self.curl(document))));
@@ -132,7 +132,7 @@ impl Operation<'_> {
         out.push_str("<h4>Parameters</h4><table>");
         for parameter in parameters {
             let (name, place) = (escaped(text(&parameter["name"])), escaped(text(&parameter["in"])));
-            let told = escaped(text(&parameter["description"]));
+            let told = prose(text(&parameter["description"]));
             push(out, format_args!("<tr><th>{name}</th><td>{place}</td><td>{told}</td></tr>"));
         }
         out.push_str("</table>");
@@ -172,7 +172,7 @@ fn schemas(out: &mut String, document: &Value) {
         let name = escaped(name);
         push(out, format_args!("<section id=\"schema-{name}\"><h3><code>{name}</code></h3>"));
         if let Some(told) = schema["description"].as_str() {
-            push(out, format_args!("<p>{}</p>", escaped(told)));
+            push(out, format_args!("<p>{}</p>", prose(told)));
         }
         out.push_str("<table>");
         properties(out, schema);
@@ -191,7 +191,7 @@ fn properties(out: &mut String, schema: &Value) {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let must = needed.is_some_and(|needed| needed.iter().any(|other| other == name));
         let mark = if must { "" } else { "<i>?</i>" };
-        let (name, told) = (escaped(name), escaped(text(&property["description"])));
+        let (name, told) = (escaped(name), prose(text(&property["description"])));
         push(
             out,
             format_args!("<tr><th>{name}{mark}</th><td>{}</td><td>{told}</td></tr>", type_of(property)),
@@ -251,6 +251,19 @@ fn text(value: &Value) -> &str {
 /// Writing to a text cannot fail.
 fn push(out: &mut String, what: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(what);
+}
+
+/// A text whose `quoted` words are code.
+fn prose(text: &str) -> String {
+    let parts: Vec<_> = text.split('`').collect();
+    if parts.len() % 2 == 0 {
+        return escaped(text);
+    }
+    let part = |(n, part): (usize, &&str)| match n % 2 {
+        0 => escaped(part),
+        _ => format!("<code>{}</code>", escaped(part)),
+    };
+    parts.iter().enumerate().map(part).collect()
 }
 
 fn escaped(text: &str) -> String {

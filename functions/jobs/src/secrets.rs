@@ -41,7 +41,7 @@ pub(crate) struct SigningSecret {
 /// How to exchange the secret.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
-#[schema(rename_all = "camelCase")]
+#[schema(rename_all = "camelCase", example = json!({"overlapHours": 24}))]
 pub(crate) struct Rotation {
     /// How long the secret before goes on signing beside the new one.
     #[schema(minimum = 0, maximum = 168, default = 24)]

@@ -45,3 +45,9 @@ fn the_command_carries_the_token_and_an_example() {
          -H \"Content-Type: application/json\" \\\n  -d '{\"taskName\":\"it'\\''s\"}'"
     );
 }
+
+#[test]
+fn quoted_words_become_code() {
+    assert_eq!(prose("if `run` is < `true`"), "if <code>run</code> is &lt; <code>true</code>");
+    assert_eq!(prose("a lone ` stays"), "a lone ` stays");
+}

@@ -97,11 +97,13 @@ async fn a_search_that_finds_little_reads_so_much_and_goes_on() {
     let house = House::new().await;
     let ada = house.guest("ada").await;
     let mut wanted = Vec::new();
-    for n in 0..4_500 {
-        let status = if n % 3 == 0 { Status::Pending } else { Status::Completed };
-        let name = if n % 700 == 6 || n == 4_499 { "needle" } else { "hay" };
+    for n in 0..2_700 {
+        // Most needles lie in a cell of their own, which is read to its end while the other still is not.
+        let needle = n % 450 == 6 || n == 2_699;
+        let status = if needle && n % 900 != 6 { Status::Pending } else { Status::Completed };
+        let name = if needle { "needle" } else { "hay" };
         let job = house.put(&ada, status, Priority::Low, name, "{}").await;
-        if name == "needle" {
+        if needle {
             wanted.push(job.id.to_string());
         }
     }
@@ -124,5 +126,5 @@ async fn a_search_that_finds_little_reads_so_much_and_goes_on() {
     }
     let page = house.get(&ada, "/jobs?search=needle&offset=2&limit=3").await;
     assert_eq!(page.ids(), wanted[2..5]);
-    assert_eq!((&page.body["total"], page.body.get("totalIsLowerBound")), (&json!(8), None));
+    assert_eq!((&page.body["total"], page.body.get("totalIsLowerBound")), (&json!(7), None));
 }
