@@ -30,6 +30,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/login"),
     ("POST", "/users/login"),
     ("POST", "/logout"),
+    ("POST", "/users/logout"),
     ("GET", "/profile"),
     ("GET", "/user"),
     ("GET", "/users/profile"),
@@ -90,6 +91,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(session::profile))
         .route("/users/register", post(register::register))
         .route("/users/login", post(login::login))
+        .route("/users/logout", post(session::logout))
         .route("/user", get(session::profile))
         .route("/users/profile", get(session::profile))
 }

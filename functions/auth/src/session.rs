@@ -19,6 +19,8 @@ pub(crate) struct Said {
 }
 
 /// Ends the session: its token is dead at once.
+///
+/// Also answers at `/users/logout`.
 #[utoipa::path(
     post,
     path = "/logout",
