@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use domain::time::{Clock, Moment};
 use http::{HeaderMap, Method, StatusCode};
 use local::clock::FastClock;
 use local::{Settings, System};
@@ -18,15 +19,24 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct House {
     pub(crate) system: System,
     pub(crate) api: Api,
+    clock: FastClock,
 }
 
 impl House {
     /// Time runs fifty times as fast in it: a simulated task takes 60 ms.
     pub(crate) async fn new() -> Self {
-        let settings = Settings { clock: Some(FastClock::from_now(50)), ..settings() };
+        let clock = FastClock::from_now(50);
+        let settings = Settings { clock: Some(clock), ..settings() };
         let system = System::start(&settings).await.unwrap();
         let api = Api::at(format!("http://{}", system.address()));
-        Self { system, api }
+        Self { system, api, clock }
+    }
+}
+
+impl House {
+    /// The present of the system.
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
     }
 }
 

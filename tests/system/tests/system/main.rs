@@ -4,7 +4,9 @@
 
 mod house;
 mod process;
+mod routes;
 mod sink;
 
+mod isolation;
 mod kill;
 mod walk;

@@ -1,0 +1,300 @@
+//! Nobody gets past the door without a token that is believed, and nobody at another's job with one that is.
+
+use std::sync::Arc;
+
+use boot::Ambient;
+use boot::clients::Clients;
+use boot::secrets::Secrets;
+use domain::time::Moment;
+use edge::tokens;
+use http::{HeaderValue, Method};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use testkit::{ManualClock, Seeded};
+
+use crate::house::{Api, House, Person, Reply};
+use crate::routes::{Access, TABLE};
+use crate::sink::hex_signature;
+
+const NOWHERE: &str = "job_018bcfe568007abcabababababababab";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_token_that_is_believed_there_is_no_way_in() {
+    let house = House::new().await;
+    let ada = house.api.person("ada").await;
+    let job = house.api.job(&ada.token, json!({ "taskName": "a" })).await;
+    let before = house.api.get(&format!("/jobs/{job}"), &ada.token).await.json;
+    let credentials = unbelievable(&house, &ada).await;
+    for (method, path, access) in everywhere(&job) {
+        let request = || house.api.request(method.clone(), &path);
+        match access {
+            Access::Public(status) => {
+                let what = format!("{method} {path}");
+                assert_eq!(Reply::to(request()).await.unwrap().status, status, "{what}");
+                // A token that is wrong does not shut what is open.
+                let reply = Reply::to(request().bearer_auth("wrong")).await.unwrap();
+                assert_eq!(reply.status, status, "{what}");
+            }
+            Access::Own | Access::Job => {
+                for (name, headers) in &credentials {
+                    let mut request = request();
+                    for header in headers {
+                        request = request.header("authorization", header);
+                    }
+                    let reply = Reply::to(request).await.unwrap();
+                    let what = format!("{method} {path} with {name}");
+                    reply.problem(401, &what);
+                    let challenge = reply.headers["www-authenticate"].to_str().unwrap();
+                    assert!(challenge.starts_with("Bearer"), "{what}: {challenge}");
+                    let kind = reply.json["type"] == "/docs/errors/token-expired";
+                    assert_eq!(kind, *name == "an expired token", "{what}: {}", reply.json);
+                }
+            }
+        }
+    }
+    assert_eq!(house.api.get(&format!("/jobs/{job}"), &ada.token).await.json, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_users_job_is_as_good_as_none_on_every_path() {
+    let house = House::new().await;
+    let api = &house.api;
+    let (ada, mallory) = (api.person("ada").await, api.person("mallory").await);
+    let jobs = jobs_of(api, &ada).await;
+    let before = look(api, &ada, &jobs).await;
+    let mut asked = 0;
+    for job in &jobs {
+        let twins = everywhere(job).into_iter().zip(everywhere(NOWHERE));
+        for ((method, path, access), (_, nowhere, _)) in twins {
+            if access != Access::Job {
+                continue;
+            }
+            let body = match method {
+                Method::PUT | Method::PATCH => json!({ "taskName": "mine", "userId": mallory.id }),
+                _ => Value::Null,
+            };
+            let reply = api.call(method.clone(), &path, &mallory.token, &body).await;
+            let other = api.call(method.clone(), &nowhere, &mallory.token, &body).await;
+            reply.problem(404, &format!("{method} {path}"));
+            assert_eq!(
+                reply.json["detail"], other.json["detail"],
+                "{method} {path}: nothing tells them apart"
+            );
+            asked += 1;
+        }
+        for path in [
+            format!("/jobs/{}", job.replace('_', "%5F")),
+            format!("/jobs/{}", job.to_uppercase()),
+            format!("//jobs/{job}"),
+            format!("/api/api/jobs/{job}"),
+            format!("/jobs/{job}%2Flogs"),
+            format!("/get-logs?jobId={NOWHERE}&id={job}"),
+            format!("/delete-job?id={NOWHERE}&id={job}"),
+        ] {
+            let reply = api.get(&path, &mallory.token).await;
+            assert!([400, 404, 405].contains(&reply.status.as_u16()), "{path}: {reply:?}");
+        }
+    }
+    assert!(asked >= 3 * 2 * 16, "{asked}");
+    assert_eq!(look(api, &ada, &jobs).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_hold_nothing_of_another_user() {
+    let house = House::new().await;
+    let api = &house.api;
+    let (ada, mallory) = (api.person("ada").await, api.person("mallory").await);
+    let jobs = jobs_of(api, &ada).await;
+    let before = look(api, &ada, &jobs).await;
+    let named = jobs.join(",");
+    for prefix in ["", "/api"] {
+        for (path, member) in [
+            ("/jobs", "jobs"),
+            ("/filter", "jobs"),
+            ("/get-jobs", "jobs"),
+            ("/deliveries", "deliveries"),
+            ("/get-logs", "deliveries"),
+        ] {
+            let path = format!("{prefix}{path}");
+            let mine = api.get(&format!("{path}?limit=1"), &ada.token).await;
+            assert_eq!(mine.json[member].as_array().unwrap().len(), 1, "{path}: {mine:?}");
+            for query in ["", "?limit=100", "?search=report", "?page=1", &format!("?ids={named}")] {
+                let reply = api.get(&format!("{path}{query}"), &mallory.token).await;
+                assert_eq!(reply.status, 200, "{path}{query}: {reply:?}");
+                assert_eq!(reply.json[member], json!([]), "{path}{query}");
+                assert!([Value::Null, json!(0)].contains(&reply.json["total"]), "{path}{query}");
+            }
+            let reply = api.get(&format!("{path}?userId={}", ada.id), &mallory.token).await;
+            assert_eq!(reply.problem(403, &path), Some("userId"));
+            let cursor = mine.text("nextCursor");
+            let reply = api.get(&format!("{path}?limit=1&cursor={cursor}"), &mallory.token).await;
+            assert_eq!(reply.problem(400, &path), Some("cursor"));
+        }
+    }
+    assert_eq!(look(api, &ada, &jobs).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_writes_in_anothers_name() {
+    let house = House::new().await;
+    let api = &house.api;
+    let (ada, mallory) = (api.person("ada").await, api.person("mallory").await);
+    let theirs = json!({ "taskName": "theirs", "userId": ada.id });
+    for path in ["/jobs", "/create-job", "/api/jobs", "/api/create-job"] {
+        let reply = api.post(path, &mallory.token, theirs.clone()).await;
+        assert_eq!(reply.problem(403, path), Some("/userId"));
+    }
+    let reply = api.post("/jobs/batch", &mallory.token, json!({ "jobs": [theirs] })).await;
+    assert_eq!((reply.status.as_u16(), &reply.json["results"][0]["status"]), (207, &json!(403)), "{reply:?}");
+    let own = api.job(&mallory.token, json!({ "taskName": "own" })).await;
+    for method in [Method::PUT, Method::PATCH] {
+        let reply =
+            api.call(method, &format!("/jobs/{own}"), &mallory.token, &json!({ "userId": ada.id })).await;
+        assert_eq!(reply.problem(403, "a change"), Some("/userId"));
+    }
+
+    // A key is its user's: under the same one each gets a job of their own.
+    let once = |token: &str| {
+        let request = api.request(Method::POST, "/jobs").bearer_auth(token).header("idempotency-key", "k");
+        Reply::to(request.json(&json!({ "taskName": "once" })))
+    };
+    let (first, second) = (once(&ada.token).await.unwrap(), once(&mallory.token).await.unwrap());
+    assert_ne!(first.text("jobId"), second.text("jobId"));
+    assert_eq!((first.text("userId"), second.text("userId")), (ada.id.clone(), mallory.id.clone()));
+
+    // What signs for one does not sign for the other's job.
+    let (secret, other) = (api.secret(&ada.token).await, api.secret(&mallory.token).await);
+    assert_ne!(secret, other);
+    let body = json!({ "jobId": first.text("jobId") }).to_string();
+    for (secret, status) in [(secret, 200), (other, 401)] {
+        let request = api.request(Method::POST, "/webhook-test").body(body.clone());
+        let request = request.header("x-signature", hex_signature(&secret, body.as_bytes()));
+        assert_eq!(Reply::to(request).await.unwrap().status, status);
+    }
+    let listed = api.get("/jobs", &ada.token).await;
+    assert_eq!(listed.json["jobs"].as_array().unwrap().len(), 1, "{listed:?}");
+}
+
+/// Every route, plain and under `/api`, about this job.
+fn everywhere(job: &str) -> Vec<(Method, String, Access)> {
+    let mut all = Vec::new();
+    for route in TABLE {
+        for path in route.paths(job) {
+            let method: Method = route.method.parse().unwrap();
+            all.push((method.clone(), format!("/api{path}"), route.access));
+            all.push((method, path, route.access));
+        }
+    }
+    all
+}
+
+/// One that waits, one that has run and told of it, and one that is cancelled and told of it.
+async fn jobs_of(api: &Api, person: &Person) -> Vec<String> {
+    let hook = format!("{}/webhook-test", api.base);
+    let body = json!({ "taskName": "report", "webhookUrl": hook, "payload": { "to": "ada" } });
+    let token = person.token.as_str();
+    let waiting = api.job(token, body.clone()).await;
+    let ended = api.job(token, body.clone()).await;
+    let cancelled = api.job(token, body).await;
+    assert_eq!(api.post(&format!("/jobs/{ended}/run"), token, Value::Null).await.status, 202);
+    assert_eq!(api.post(&format!("/jobs/{cancelled}/cancel"), token, Value::Null).await.status, 200);
+    for job in [&ended, &cancelled] {
+        api.until_delivery(token, job, |row| row["state"] == "delivered").await;
+    }
+    vec![waiting, ended, cancelled]
+}
+
+/// All that their owner sees of these jobs.
+async fn look(api: &Api, person: &Person, jobs: &[String]) -> Vec<Value> {
+    let mut seen = Vec::new();
+    for job in jobs {
+        for path in [format!("/jobs/{job}"), format!("/jobs/{job}/logs"), format!("/jobs/{job}/deliveries")] {
+            let reply = api.get(&path, &person.token).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+            seen.push(reply.json);
+        }
+    }
+    seen
+}
+
+/// Authorization headers that must not be believed, each by its name.
+async fn unbelievable(house: &House, ada: &Person) -> Vec<(&'static str, Vec<HeaderValue>)> {
+    let secrets = secrets(house).await;
+    let now = house.now();
+    let user = ada.id.parse().unwrap();
+    let at = |moment: Moment| Ambient {
+        clock: Arc::new(ManualClock::at(moment)),
+        entropy: Arc::new(Seeded::new(1)),
+    };
+    let past = Moment::from_millis(now.as_millis() - 7_200_000);
+    let expired = tokens::issue(&secrets, user, &at(past)).unwrap().token;
+    let foreign = Secrets::of("the secret of another deployment of this system");
+    let foreign = tokens::issue(&foreign, user, &at(now)).unwrap().token;
+    let seconds = now.as_millis() / 1_000;
+    let claims = json!({
+        "iss": tokens::ISSUER, "aud": tokens::AUDIENCE, "sub": ada.id, "jti": "forged",
+        "iat": seconds, "exp": seconds + 3_600,
+    });
+    let kid = Some(secrets.current().kid().to_owned());
+    let signed = |algorithm, claims: &Value, secret: &str| {
+        let header = Header { kid: kid.clone(), ..Header::new(algorithm) };
+        encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+    };
+    let right = secrets.current().expose();
+    let part = |value: Value| {
+        let text = domain::signature::to_base64(value.to_string().as_bytes());
+        text.replace('+', "-").replace('/', "_").replace('=', "")
+    };
+    let unsigned =
+        |alg: &str| format!("{}.{}.", part(json!({ "alg": alg, "kid": kid })), part(claims.clone()));
+    let (head, rest) = ada.token.split_once('.').unwrap();
+    let (_, signature) = rest.rsplit_once('.').unwrap();
+    let promoted = format!("{head}.{}.{signature}", part(claims.clone()));
+    let mut for_others = claims.clone();
+    for_others["aud"] = json!("another-api");
+    let mut nobody = claims.clone();
+    nobody["sub"] = json!("usr_018bcfe568007abcabababababababab");
+
+    let revoked = house.api.login("ada").await;
+    assert_eq!(house.api.post("/logout", &revoked, Value::Null).await.status, 200);
+    let bearer = |token: &str| vec![HeaderValue::try_from(format!("Bearer {token}")).unwrap()];
+    vec![
+        ("no token", vec![]),
+        ("an empty header", vec![HeaderValue::from_static("")]),
+        ("no word but the scheme", vec![HeaderValue::from_static("Bearer")]),
+        ("another scheme", vec![HeaderValue::from_static("Basic YWRhOmFkYQ==")]),
+        ("the token alone", vec![HeaderValue::try_from(&ada.token).unwrap()]),
+        ("no text", vec![HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap()]),
+        ("two headers", [bearer(&ada.token), bearer(&ada.token)].concat()),
+        ("no token at all", bearer("abc")),
+        ("a very long token", bearer(&"a".repeat(8_000))),
+        ("a revoked token", bearer(&revoked)),
+        ("an expired token", bearer(&expired)),
+        ("a foreign key", bearer(&foreign)),
+        ("a guessed key", bearer(&signed(Algorithm::HS256, &claims, "guess"))),
+        ("another algorithm", bearer(&signed(Algorithm::HS512, &claims, right))),
+        ("alg none", bearer(&unsigned("none"))),
+        ("alg None", bearer(&unsigned("None"))),
+        ("no signature", bearer(&unsigned("HS256"))),
+        ("the signature of other claims", bearer(&promoted)),
+        ("another audience", bearer(&signed(Algorithm::HS256, &for_others, right))),
+        ("a user who does not exist", bearer(&signed(Algorithm::HS256, &nobody, right))),
+    ]
+}
+
+/// What the system signs tokens with.
+async fn secrets(house: &House) -> Secrets {
+    let client = Clients::from_config(&house.system.engine().sdk_config()).secrets_manager();
+    let read = client.get_secret_value().secret_id("nightjar/auth").send().await.unwrap();
+    Secrets::parse(read.secret_string().unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_made_as_those_of_the_test_but_right_is_believed() {
+    let house = House::new().await;
+    let ada = house.api.person("ada").await;
+    let ambient =
+        Ambient { clock: Arc::new(ManualClock::at(house.now())), entropy: Arc::new(Seeded::new(1)) };
+    let token = tokens::issue(&secrets(&house).await, ada.id.parse().unwrap(), &ambient).unwrap().token;
+    assert_eq!(house.api.get("/profile", &token).await.text("id"), ada.id);
+}
