@@ -1,18 +1,21 @@
 //! Reading bodies: so much and no more, as JSON.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use domain::input::Fields;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, request::Parts};
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::code::Code;
 use crate::problem::Problem;
 
 /// The largest body that is read, unless a handler says otherwise.
 pub const MAX_BODY: usize = 1024 * 1024;
+
+/// How much of a body that is too large is read all the same.
+const MOST_DISCARDED: usize = 8 * 1024 * 1024;
 
 /// A body as it came, of at most [`MAX_BODY`].
 #[derive(Debug)]
@@ -27,27 +30,33 @@ pub struct JsonFields {
     pub raw: Bytes,
 }
 
-/// Reads a body of at most so many bytes; a larger one is a 413, and what is left of it is not read.
-pub async fn read(parts: &Parts, body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let too_large = || {
-        Problem::new(
-            Code::PayloadTooLarge,
-            format!("the body is larger than the {limit} bytes that are taken"),
-        )
-    };
+/// Reads a body of at most so many bytes; a larger one is a 413.
+pub async fn read(parts: &Parts, mut body: Body, limit: usize) -> Result<Bytes, Problem> {
     let declared =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {
-        return Err(too_large());
+        return Err(too_large(parts, body, limit).await);
     }
-    to_bytes(body, limit).await.map_err(|failure| {
-        let cause = std::error::Error::source(&failure);
-        if cause.is_some_and(|cause| cause.is::<LengthLimitError>()) {
-            return too_large();
-        }
-        tracing::debug!(error = &failure as &dyn std::error::Error, "a body broke off");
-        Problem::new(Code::InvalidBody, "the body broke off before its end")
-    })
+    let failure = match Limited::new(&mut body, limit).collect().await {
+        Ok(read) => return Ok(read.to_bytes()),
+        Err(failure) => failure,
+    };
+    if failure.is::<LengthLimitError>() {
+        return Err(too_large(parts, body, limit).await);
+    }
+    tracing::debug!(error = &*failure as &dyn std::error::Error, "a body broke off");
+    Err(Problem::new(Code::InvalidBody, "the body broke off before its end"))
+}
+
+/// Reads on for a while before it refuses: who is still sending does not listen, and would see a connection
+/// that breaks in place of the answer. Who waits for leave to send is not given it.
+async fn too_large(parts: &Parts, body: Body, limit: usize) -> Problem {
+    if !parts.headers.contains_key(EXPECT) {
+        let mut rest = Limited::new(body, MOST_DISCARDED);
+        while let Some(Ok(_)) = rest.frame().await {}
+    }
+    let detail = format!("the body is larger than the {limit} bytes that are taken");
+    Problem::new(Code::PayloadTooLarge, detail)
 }
 
 /// Lets a body pass as JSON that is declared as JSON or not declared at all.
