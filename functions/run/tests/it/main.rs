@@ -1,0 +1,9 @@
+//! `run`, `rerun` and `cancel` as a client meets them, on the embedded engine.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "all of this is a test")]
+
+mod counter;
+
+mod cancel;
+mod start;
+mod trouble;
