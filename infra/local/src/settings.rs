@@ -11,7 +11,7 @@ use crate::clock::FastClock;
 
 /// Nightjar on one machine: the API, the workers, the webhooks and the queues in one process.
 ///
-/// Every variable that a Lambda function of the system reads is read here too (docs/ARCHITECTURE.md has the
+/// Every variable that a Lambda function of the system reads is read here too (docs/CONFIGURATION.md has the
 /// list); what is not set gets a default that fits one machine.
 #[derive(Debug, Parser)]
 #[command(name = "nightjar-local", version)]
