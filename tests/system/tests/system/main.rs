@@ -7,6 +7,11 @@ mod process;
 mod routes;
 mod sink;
 
+mod events;
+mod hostile;
 mod isolation;
 mod kill;
+mod openapi;
+mod template;
 mod walk;
+

@@ -15,6 +15,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts it on any free port, with these variables and no other, and waits until it listens.
+    #[allow(clippy::print_stderr, reason = "what it complains of tells why a test failed")]
     pub(crate) fn start(args: &[&str], vars: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_nightjar-under-test"))
             .args(["--port", "0"])

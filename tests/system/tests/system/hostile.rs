@@ -1,0 +1,4 @@
+//! What nobody should send: each is answered with a problem that names the place, and none with a 5xx.
+
+mod bodies;
+mod requests;

@@ -1,0 +1,140 @@
+//! template.yaml against the lists that the code keeps of what it needs.
+
+mod functions;
+mod resources;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use queue::topology::{self, Queue};
+use serde_yaml_ng::Value;
+
+struct Function {
+    name: &'static str,
+    variables: &'static [&'static str],
+    actions: &'static [&'static str],
+    routes: &'static [(&'static str, &'static str)],
+    queues: &'static [(&'static str, Queue)],
+}
+
+const FUNCTIONS: [Function; 6] = [
+    Function {
+        name: "Auth",
+        variables: auth::VARIABLES,
+        actions: auth::ACTIONS,
+        routes: auth::ROUTES,
+        queues: &[],
+    },
+    Function {
+        name: "Jobs",
+        variables: jobs::VARIABLES,
+        actions: jobs::ACTIONS,
+        routes: jobs::ROUTES,
+        queues: &[],
+    },
+    Function {
+        name: "Run",
+        variables: run::VARIABLES,
+        actions: run::ACTIONS,
+        routes: run::ROUTES,
+        queues: &[],
+    },
+    Function {
+        name: "Worker",
+        variables: worker::VARIABLES,
+        actions: worker::ACTIONS,
+        routes: &[],
+        queues: &[
+            ("JobsHighQueue", topology::JOBS_HIGH),
+            ("JobsMediumQueue", topology::JOBS_MEDIUM),
+            ("JobsLowQueue", topology::JOBS_LOW),
+        ],
+    },
+    Function {
+        name: "Webhook",
+        variables: webhook::VARIABLES,
+        actions: webhook::ACTIONS,
+        routes: &[],
+        queues: &[("WebhooksQueue", topology::WEBHOOKS)],
+    },
+    Function {
+        name: "Deadletter",
+        variables: deadletter::VARIABLES,
+        actions: deadletter::ACTIONS,
+        routes: &[],
+        queues: &[("JobsDlq", topology::JOBS_DLQ)],
+    },
+];
+
+struct Template(Value);
+
+impl Template {
+    fn read() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        Self(serde_yaml_ng::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+    }
+
+    fn resource(&self, name: &str) -> Option<&Value> {
+        self.0["Resources"].get(name)
+    }
+
+    fn parameter(&self, name: &str) -> Option<&Value> {
+        self.0["Parameters"].get(name)
+    }
+
+    fn function(&self, function: &Function) -> &Value {
+        &self.resource(&format!("{}Function", function.name)).unwrap()["Properties"]
+    }
+
+    /// Its own variables and those of all functions.
+    fn variables(&self, function: &Function) -> BTreeMap<String, Value> {
+        let global = &self.0["Globals"]["Function"]["Environment"]["Variables"];
+        let own = &self.function(function)["Environment"]["Variables"];
+        let all = [global, own].into_iter().flat_map(|one| one.as_mapping().unwrap());
+        all.map(|(name, value)| (text(name).to_owned(), value.clone())).collect()
+    }
+
+    fn of_type(&self, kind: &str) -> BTreeSet<String> {
+        let resources = self.0["Resources"].as_mapping().unwrap().iter();
+        let fitting = resources.filter(|(_, resource)| text(&resource["Type"]) == kind);
+        fitting.map(|(name, _)| text(name).to_owned()).collect()
+    }
+}
+
+/// The name of an intrinsic function and what it is called with.
+fn tag(value: &Value) -> (&str, &str) {
+    match value {
+        Value::Tagged(tagged) => {
+            // The tag's own name, with its exclamation mark.
+            let name = ["!Ref", "!Sub", "!GetAtt"].into_iter().find(|name| tagged.tag == *name);
+            (name.unwrap_or_default(), tagged.value.as_str().unwrap_or_default())
+        }
+        plain => ("", plain.as_str().unwrap_or_default()),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value:?}"))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_sequence().unwrap_or_else(|| panic!("no list: {value:?}"))
+}
+
+/// The texts of a list, or the one text that stands in the place of one; intrinsic functions by what they are
+/// called with.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Sequence(items) => items.iter().map(|item| tag(item).1.to_owned()).collect(),
+        one => vec![tag(one).1.to_owned()],
+    }
+}
+
+fn keys(value: &Value) -> Vec<(&str, &str)> {
+    list(value).iter().map(|key| (text(&key["AttributeName"]), text(&key["KeyType"]))).collect()
+}
+
+fn seconds(value: &Value) -> Duration {
+    Duration::from_secs(value.as_u64().unwrap())
+}

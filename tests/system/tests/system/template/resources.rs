@@ -1,0 +1,80 @@
+//! The queues, the table, and what else stands there.
+
+use std::collections::BTreeSet;
+
+use queue::topology::{self, Queue};
+use serde_yaml_ng::Value;
+use store::schema;
+
+use super::{FUNCTIONS, Template, keys, list, seconds, tag, text, texts};
+
+const QUEUES: [(&str, Queue); 6] = [
+    ("JobsHighQueue", topology::JOBS_HIGH),
+    ("JobsMediumQueue", topology::JOBS_MEDIUM),
+    ("JobsLowQueue", topology::JOBS_LOW),
+    ("JobsDlq", topology::JOBS_DLQ),
+    ("WebhooksQueue", topology::WEBHOOKS),
+    ("WebhooksDlq", topology::WEBHOOKS_DLQ),
+];
+
+#[test]
+fn queues_are_set_as_the_code_sets_them() {
+    let template = Template::read();
+    assert_eq!(template.of_type("AWS::SQS::Queue"), QUEUES.map(|(name, _)| name.to_owned()).into());
+    assert_eq!(QUEUES.len(), topology::ALL.len());
+    for (name, queue) in QUEUES {
+        let properties = &template.resource(name).unwrap()["Properties"];
+        assert_eq!(tag(&properties["QueueName"]).1, format!("${{AWS::StackName}}-{}", queue.name), "{name}");
+        assert_eq!(seconds(&properties["VisibilityTimeout"]), queue.visibility, "{name}");
+        assert_eq!(seconds(&properties["MessageRetentionPeriod"]), queue.retention, "{name}");
+        let redrive = properties.get("RedrivePolicy").map(|policy| {
+            let target = tag(&policy["deadLetterTargetArn"]).1.trim_end_matches(".Arn");
+            let target = QUEUES.iter().find(|(name, _)| *name == target).unwrap().1.name;
+            (u32::try_from(policy["maxReceiveCount"].as_u64().unwrap()).unwrap(), target)
+        });
+        assert_eq!(redrive, queue.redrive, "{name}");
+    }
+}
+
+#[test]
+fn the_table_is_made_as_the_code_makes_it() {
+    let template = Template::read();
+    let table = &template.resource("Table").unwrap()["Properties"];
+    let attributes: BTreeSet<_> = list(&table["AttributeDefinitions"])
+        .iter()
+        .map(|one| (text(&one["AttributeName"]).to_owned(), text(&one["AttributeType"]).to_owned()))
+        .collect();
+    assert_eq!(attributes, schema::KEY_ATTRIBUTES.map(|name| (name.to_owned(), "S".to_owned())).into());
+    assert_eq!(keys(&table["KeySchema"]), [("pk", "HASH"), ("sk", "RANGE")]);
+    let ttl = &table["TimeToLiveSpecification"];
+    assert_eq!((text(&ttl["AttributeName"]), ttl["Enabled"].as_bool()), (schema::TTL_ATTRIBUTE, Some(true)));
+    assert_eq!(text(&table["BillingMode"]), "PAY_PER_REQUEST");
+    assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"].as_bool(), Some(true));
+    assert_eq!(table["SSESpecification"]["SSEEnabled"].as_bool(), Some(true));
+    let indexes = list(&table["GlobalSecondaryIndexes"]);
+    let wanted = [
+        (schema::LIST_INDEX, ["listPk", "listSk"], &schema::LIST_PROJECTION[..]),
+        (schema::DUE_INDEX, ["duePk", "dueSk"], &schema::DUE_PROJECTION[..]),
+    ];
+    assert_eq!(indexes.len(), wanted.len());
+    for (index, (name, [pk, sk], carries)) in indexes.iter().zip(wanted) {
+        assert_eq!(text(&index["IndexName"]), name);
+        assert_eq!(keys(&index["KeySchema"]), [(pk, "HASH"), (sk, "RANGE")]);
+        assert_eq!(text(&index["Projection"]["ProjectionType"]), "INCLUDE");
+        assert_eq!(texts(&index["Projection"]["NonKeyAttributes"]), carries, "{name}");
+    }
+}
+
+#[test]
+fn logs_are_kept_for_a_while_and_every_parameter_has_a_default() {
+    let template = Template::read();
+    for function in &FUNCTIONS {
+        let group = &template.resource(&format!("{}Logs", function.name)).unwrap()["Properties"];
+        assert_eq!(tag(&group["RetentionInDays"]), ("!Ref", "LogRetentionDays"), "{}", function.name);
+    }
+    for (name, parameter) in template.0["Parameters"].as_mapping().unwrap() {
+        assert!(parameter.get("Default").is_some(), "{}", text(name));
+        assert!(parameter.get("Description").is_some(), "{}", text(name));
+    }
+    assert!(matches!(template.0["Outputs"]["ApiUrl"]["Value"], Value::Tagged(_)));
+}
