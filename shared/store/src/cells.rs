@@ -56,8 +56,9 @@ impl Store {
     pub(crate) async fn union(&self, union: &Union, skip: usize, limit: usize) -> Result<Rows, StoreError> {
         // One row more than wanted tells whether there is a next page.
         let wanted = skip + limit + 1;
-        let chunk =
-            if union.cells.len() == 1 { wanted } else { (wanted / union.cells.len()).max(SMALLEST_CHUNK) };
+        // An even share of each cell and some more: usually one round of reads fills the page.
+        let share = wanted / union.cells.len().max(1) + wanted.isqrt();
+        let chunk = share.clamp(SMALLEST_CHUNK, wanted.max(SMALLEST_CHUNK));
         let mut cells: Vec<Cell> = union
             .cells
             .iter()
@@ -77,6 +78,10 @@ impl Store {
             if budget == 0 && !hungry.is_empty() {
                 return Ok(stopped(union, cells, &hungry, merged, skip, limit));
             }
+            if union.matching.is_none() {
+                // No cell can be asked for more than is missing.
+                hungry.iter().for_each(|i| cells[*i].chunk = cells[*i].chunk.min(wanted - merged.len()));
+            }
             let reads = hungry.iter().map(|i| self.chunk(union, &cells[*i]));
             for (i, read) in hungry.iter().zip(try_join_all(reads).await?) {
                 budget = budget.saturating_sub(read.looked_at);
@@ -84,7 +89,7 @@ impl Store {
                 cell.done = read.done;
                 cell.reached = read.reached.or(cell.reached.take());
                 cell.rows = read.rows;
-                cell.chunk = (cell.chunk * 2).min(1_000);
+                cell.chunk = (cell.chunk * 2).min(wanted.max(1_000));
             }
             while merged.len() < wanted {
                 let best = best(union.order, &cells);
