@@ -102,13 +102,13 @@ impl Template {
     }
 }
 
-/// The name of an intrinsic function and what it is called with.
+/// The name of an intrinsic function and what it is called with; of what a condition chooses, the first.
 fn tag(value: &Value) -> (&str, &str) {
     match value {
+        Value::Tagged(tagged) if tagged.tag == "!If" => tag(&list(&tagged.value)[1]),
         Value::Tagged(tagged) => {
-            // The tag's own name, with its exclamation mark.
-            let name = ["!Ref", "!Sub", "!GetAtt"].into_iter().find(|name| tagged.tag == *name);
-            (name.unwrap_or_default(), tagged.value.as_str().unwrap_or_default())
+            let known = ["!Ref", "!Sub", "!GetAtt"].into_iter().find(|name| tagged.tag == *name);
+            (known.unwrap_or_default(), tagged.value.as_str().unwrap_or_default())
         }
         plain => ("", plain.as_str().unwrap_or_default()),
     }

@@ -13,14 +13,14 @@ const TELEMETRY: [&str; 4] =
 /// What the libraries around every function read, and those around an HTTP function.
 const LOG_LEVEL: &str = "LOG_LEVEL";
 const OF_HTTP: &str = "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH";
-/// What is for one machine alone: in the cloud a secret does not stand among the variables, and that of the
-/// deployment's webhooks is a member of the data secret.
+/// What is for one machine alone: in the cloud no secret stands among the variables.
 const NOT_IN_THE_CLOUD: &str = "WEBHOOK_SECRET";
 /// Variables that name a resource, and the resource.
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 10] = [
     ("TABLE_NAME", "Table"),
     ("AUTH_SECRET_ID", "AuthSecret"),
     ("DATA_SECRET_ID", "DataSecret"),
+    ("WEBHOOK_SECRET_ID", "WebhookSigningSecret"),
     ("JOBS_HIGH_QUEUE_URL", "JobsHighQueue"),
     ("JOBS_MEDIUM_QUEUE_URL", "JobsMediumQueue"),
     ("JOBS_LOW_QUEUE_URL", "JobsLowQueue"),
