@@ -1,14 +1,15 @@
 //! A job as an item, and back.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::id::{CancelId, JobId, UserId};
-use domain::job::{Job, JobWebhook, PayloadPlace, Priority, Run, Status, search_head};
+use domain::id::{CancelId, JobId, RunId, UserId};
+use domain::job::{Job, JobWebhook, Lease, PayloadPlace, Priority, Run, Status, search_head};
 use domain::log::Log;
 use domain::payload::Payload;
 use domain::seal::Sealed;
 use domain::time::Moment;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+use serde_json::Value;
 
 use crate::{Item, StoreError, keys};
 
@@ -36,8 +37,28 @@ struct JobItem {
     webhook_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     webhook_secret: Option<Sealed>,
-    #[serde(flatten)]
-    run: Option<Run>,
+    // The run's members stand among the job's, so that the index can carry some of them. Flattening would do
+    // the same, but buffers every row once more and reads a damaged run as none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run_id: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
+    started_at: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease: Option<Lease>,
+    #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
+    not_before: Option<Moment>,
+    #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
+    completed_at: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outcome: Option<Status>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    dead_lettered: bool,
     #[serde(default)]
     log: Log,
     #[serde(with = "domain::time::millis")]
@@ -59,6 +80,7 @@ pub(crate) fn write(job: &Job) -> Result<Item, StoreError> {
         PayloadPlace::Here(payload) => Some(payload.as_str().to_owned()),
         PayloadPlace::Apart { .. } => None,
     };
+    let run = job.run.as_ref();
     let item = JobItem {
         id: job.id,
         user_id: job.user_id,
@@ -72,7 +94,16 @@ pub(crate) fn write(job: &Job) -> Result<Item, StoreError> {
         max_retries: job.max_retries,
         webhook_url: job.webhook.as_ref().map(|webhook| webhook.url.clone()),
         webhook_secret: job.webhook.as_ref().and_then(|webhook| webhook.secret.clone()),
-        run: job.run.clone(),
+        run_id: run.map(|run| run.id),
+        attempt: run.map(|run| run.attempt),
+        started_at: run.map(|run| run.started_at),
+        lease: run.and_then(|run| run.lease),
+        not_before: run.and_then(|run| run.not_before),
+        completed_at: run.and_then(|run| run.completed_at),
+        outcome: run.and_then(|run| run.outcome),
+        result: run.and_then(|run| run.result.clone()),
+        last_error: run.and_then(|run| run.last_error.clone()),
+        dead_lettered: run.is_some_and(|run| run.dead_lettered),
         log: job.log.clone(),
         created_at: job.created_at,
         updated_at: job.updated_at,
@@ -92,9 +123,22 @@ pub(crate) fn write(job: &Job) -> Result<Item, StoreError> {
 /// The job in an item of the table or in a row of the `list` index, which carries less.
 pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
     let item: JobItem = from_item(item).map_err(|e| StoreError::unreadable("a job cannot be read", e))?;
-    if item.status != Status::Pending && item.run.is_none() {
-        return Err(StoreError::unreadable("a job cannot be read", format!("{} has no run", item.id)));
-    }
+    let run = match (item.run_id, item.started_at) {
+        (Some(id), Some(started_at)) => Some(Run {
+            id,
+            attempt: item.attempt.unwrap_or(0),
+            started_at,
+            lease: item.lease,
+            not_before: item.not_before,
+            completed_at: item.completed_at,
+            outcome: item.outcome,
+            result: item.result,
+            last_error: item.last_error,
+            dead_lettered: item.dead_lettered,
+        }),
+        (None, None) if item.status == Status::Pending => None,
+        _ => return Err(StoreError::unreadable("a job cannot be read", format!("{} has no run", item.id))),
+    };
     let payload = match item.payload {
         Some(text) => Payload::stored(text)
             .map(PayloadPlace::Here)
@@ -114,7 +158,7 @@ pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
         version: item.version,
         max_retries: item.max_retries,
         webhook: item.webhook_url.map(|url| JobWebhook { url, secret: item.webhook_secret }),
-        run: item.run,
+        run,
         log: item.log,
         created_at: item.created_at,
         updated_at: item.updated_at,
