@@ -57,10 +57,9 @@ fn read(stream: &mut TcpStream) -> String {
             .split("content-length: ")
             .nth(1)
             .and_then(|rest| rest.split("\r\n").next().and_then(|digits| digits.parse::<usize>().ok()));
-        if let Some((_, body)) = text.split_once("\r\n\r\n") {
-            if body.len() >= length.unwrap_or(0) {
-                return text;
-            }
+        let body = text.split_once("\r\n\r\n").map(|(_, body)| body.len());
+        if body.is_some_and(|body| body >= length.unwrap_or(0)) {
+            return text;
         }
         match stream.read(&mut buffer) {
             Ok(0) | Err(_) => return text,

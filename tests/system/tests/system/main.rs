@@ -15,3 +15,4 @@ mod openapi;
 mod template;
 mod walk;
 
+mod interleavings;
