@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use boot::Vars;
+use boot::secrets::WebhookSecret;
 use edge::CorsPolicy;
-use secrecy::SecretString;
 
 /// Every variable that it reads.
 pub const VARIABLES: &[&str] = &[
@@ -15,6 +15,7 @@ pub const VARIABLES: &[&str] = &[
     "AUTH_SECRET_ID",
     "DATA_SECRET_ID",
     "WEBHOOK_SECRET",
+    "WEBHOOK_SECRET_ID",
     "SIMULATED_TASK_MS",
     "UNKNOWN_TASK_TYPE",
     "CORS_ORIGINS",
@@ -42,8 +43,8 @@ pub struct Config {
     pub auth_secret: String,
     /// The id of the secret that seals the secrets in the table.
     pub data_secret: String,
-    /// What signs the deployment's own webhooks; without it the `webhook` member of the data secret does.
-    pub webhook_secret: Option<SecretString>,
+    /// What signs the deployment's own webhooks, if it has any.
+    pub webhook_secret: Option<WebhookSecret>,
     /// How long a simulated task takes.
     pub simulated_task: Duration,
     /// Whether a job of an unknown type is refused; else it runs as `simulate`.
@@ -68,7 +69,7 @@ impl Config {
             ],
             auth_secret: vars.required("AUTH_SECRET_ID"),
             data_secret: vars.required("DATA_SECRET_ID"),
-            webhook_secret: vars.text("WEBHOOK_SECRET").map(SecretString::from),
+            webhook_secret: WebhookSecret::read(vars),
             simulated_task: Duration::from_millis(vars.or("SIMULATED_TASK_MS", 3_000)),
             refuse_unknown_types: unknown.as_deref() == Some("reject"),
             cors: CorsPolicy::read(vars),

@@ -44,6 +44,7 @@ pub struct App {
     sessions: Sessions,
     queues: JobQueues,
     data: Arc<SecretCache>,
+    deployment: Option<Arc<SecretCache>>,
     config: Arc<Config>,
 }
 
@@ -61,10 +62,13 @@ impl App {
     pub fn new(clients: &Clients, secrets: SecretCaches, config: Config, ambient: Ambient) -> Self {
         let [high, medium, low] = config.job_queues.clone();
         let store = Store::new(clients.dynamodb(), &config.table);
+        let deployment = config.webhook_secret.clone();
+        let deployment = deployment.map(|secret| secret.cache(clients, Arc::clone(&ambient.clock)));
         Self {
             sessions: Sessions::new(store, secrets.auth, ambient),
             queues: JobQueues::new(clients.sqs(), high, medium, low),
             data: secrets.data,
+            deployment: deployment.map(Arc::new),
             config: Arc::new(config),
         }
     }

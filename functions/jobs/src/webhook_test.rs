@@ -7,7 +7,6 @@ use domain::signature::{verify_hex, verify_standard};
 use edge::request::read;
 use edge::{Answer, Code, Problem};
 use http::HeaderMap;
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -70,9 +69,8 @@ impl App {
     /// The secrets that may have signed this body: the deployment's, and those of the job that it names.
     async fn candidates(&self, body: &[u8]) -> Answer<Vec<String>> {
         let mut secrets = Vec::new();
-        match &self.config.webhook_secret {
-            Some(secret) => secrets.push(secret.expose_secret().to_owned()),
-            None => secrets.extend(self.data.get().await?.webhook().map(str::to_owned)),
+        if let Some(deployment) = &self.deployment {
+            secrets.extend(deployment.get().await?.all().map(|secret| secret.expose().to_owned()));
         }
         if let Some(job) = named_job(body) {
             secrets.extend(self.secrets_of(job).await?);

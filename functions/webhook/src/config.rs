@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use boot::Vars;
+use boot::secrets::WebhookSecret;
 use domain::delivery::Steps;
 use egress::Allow;
-use secrecy::SecretString;
 
 /// Every variable that the function reads; a test holds the template to it.
 pub const VARIABLES: &[&str] = &[
@@ -18,6 +18,7 @@ pub const VARIABLES: &[&str] = &[
     "WEBHOOK_QUEUE_URL",
     "WEBHOOK_RETRY_SCHEDULE",
     "WEBHOOK_SECRET",
+    "WEBHOOK_SECRET_ID",
 ];
 
 /// Every AWS action that the function calls, or that is called in its name; a test holds its role to it.
@@ -48,8 +49,8 @@ pub struct Config {
     pub queue_url: String,
     /// Where deliveries go that nobody took.
     pub dead_url: String,
-    /// What signs the deployment's own webhooks; without it the `webhook` member of the data secret does.
-    pub secret: Option<SecretString>,
+    /// What signs the deployment's own webhooks, if it has any.
+    pub secret: Option<WebhookSecret>,
     /// How long to wait between attempts.
     pub steps: Steps,
     /// What the address guard lets through.
@@ -66,7 +67,7 @@ impl Config {
             data_secret: vars.required("DATA_SECRET_ID"),
             queue_url: vars.required("WEBHOOK_QUEUE_URL"),
             dead_url: vars.required("WEBHOOK_DLQ_URL"),
-            secret: vars.text("WEBHOOK_SECRET").map(SecretString::from),
+            secret: WebhookSecret::read(vars),
             steps: vars.optional("WEBHOOK_RETRY_SCHEDULE").unwrap_or_default(),
             allow: vars.optional("EGRESS_ALLOW").unwrap_or_default(),
             retention: match vars.or("RETENTION_DAYS", RETENTION_DAYS) {
@@ -117,6 +118,7 @@ mod tests {
         Config::read(&mut vars);
         assert_eq!(vars.finish().unwrap_err().faults().len(), 7);
         let config = Config::read(&mut with(&[("WEBHOOK_SECRET", "whsec_hidden"), ("RETENTION_DAYS", "0")]));
+        assert!(config.secret.is_some());
         assert!(!format!("{config:?}").contains("hidden"));
         assert_eq!(config.retention, None);
     }

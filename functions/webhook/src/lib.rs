@@ -49,8 +49,9 @@ impl Webhook {
     pub fn new(clients: &Clients, data: Arc<SecretCache>, config: Config, ambient: Ambient) -> Self {
         let store = Store::new(clients.dynamodb(), config.table);
         let queues = WebhookQueues::new(clients.sqs(), config.queue_url.clone()).with_dead(config.dead_url);
+        let deployment = config.secret.map(|secret| secret.cache(clients, Arc::clone(&ambient.clock)));
         let courier = Courier {
-            signers: Signers::new(store.clone(), data, config.secret, ambient.clone()),
+            signers: Signers::new(store.clone(), data, deployment, ambient.clone()),
             store,
             queues,
             egress: egress::Client::new(egress::Options { allow: config.allow, ..Default::default() }),

@@ -14,7 +14,6 @@ use domain::seal::{SealKey, Sealed};
 use domain::signature::fresh_secret;
 use domain::time::Moment;
 use domain::user::{Signing, User};
-use secrecy::{ExposeSecret, SecretString};
 use store::{Store, StoreError};
 
 /// How long an owner's secret is believed. A rotation waits so long, which the previous secret bridges.
@@ -28,7 +27,7 @@ const RACES: usize = 3;
 pub(crate) struct Signers {
     store: Store,
     data: Arc<SecretCache>,
-    deployment: Option<SecretString>,
+    deployment: Option<SecretCache>,
     ambient: Ambient,
     owners: Mutex<HashMap<UserId, Owner>>,
 }
@@ -47,9 +46,9 @@ pub(crate) enum NoSigner {
     /// There is no secret: the owner is to be told.
     #[error("{0}")]
     None(&'static str),
-    /// The secret that seals the others is out of reach: it may not be in a moment.
+    /// Secrets Manager is out of reach: it may not be in a moment.
     #[error(transparent)]
-    Data(#[from] SecretError),
+    Secrets(#[from] SecretError),
     /// The table is.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -59,7 +58,7 @@ impl Signers {
     pub(crate) fn new(
         store: Store,
         data: Arc<SecretCache>,
-        deployment: Option<SecretString>,
+        deployment: Option<SecretCache>,
         ambient: Ambient,
     ) -> Self {
         Self { store, data, deployment, ambient, owners: Mutex::default() }
@@ -80,7 +79,7 @@ impl Signers {
         owner: Option<User>,
     ) -> Result<Vec<String>, NoSigner> {
         if message.endpoint_id == Endpoint::Deployment {
-            return self.deployment().await.map(|secret| vec![secret]);
+            return self.deployment().await;
         }
         if let Some(sealed) = job.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref()) {
             let opened = self.open(sealed, &job.id.to_string()).await?;
@@ -97,12 +96,11 @@ impl Signers {
         Ok(std::iter::once(known.current).chain(previous).collect())
     }
 
-    async fn deployment(&self) -> Result<String, NoSigner> {
-        if let Some(secret) = &self.deployment {
-            return Ok(secret.expose_secret().to_owned());
-        }
-        let secret = self.data.get().await?.webhook().map(str::to_owned);
-        secret.ok_or(NoSigner::None("the deployment has no webhook secret: set WEBHOOK_SECRET"))
+    /// The deployment's secrets. During a rotation both sign.
+    async fn deployment(&self) -> Result<Vec<String>, NoSigner> {
+        const NONE: NoSigner = NoSigner::None("the deployment has no webhook secret: set WEBHOOK_SECRET_ID");
+        let secrets = self.deployment.as_ref().ok_or(NONE)?.get().await?;
+        Ok(secrets.all().map(|secret| secret.expose().to_owned()).collect())
     }
 
     /// Opens the owner's secrets and remembers them.

@@ -1,6 +1,5 @@
 //! Secrets that are read from Secrets Manager, kept for a while and read again.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,6 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
+
+use crate::clients::Clients;
+use crate::config::Vars;
 
 /// How long a secret is believed before it is read again.
 pub const TTL: Duration = Duration::from_secs(300);
@@ -48,18 +50,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What one record of Secrets Manager holds: `{"current": "..", "previous": "..", "webhook": ".."}`.
+/// What one record of Secrets Manager holds: `{"current": "..", "previous": ".."}`.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     current: Secret,
     previous: Option<Secret>,
-    others: BTreeMap<String, SecretString>,
 }
 
 impl Secrets {
     /// The current secret alone.
     pub fn of(current: impl Into<String>) -> Self {
-        Self { current: Secret::new(current), previous: None, others: BTreeMap::new() }
+        Self { current: Secret::new(current), previous: None }
     }
 
     /// The same with the secret before it.
@@ -75,8 +76,6 @@ impl Secrets {
             current: String,
             #[serde(default)]
             previous: Option<String>,
-            #[serde(flatten)]
-            others: BTreeMap<String, SecretString>,
         }
         // The parser's own words could quote the secret.
         let record: Record = serde_json::from_str(text).map_err(|_| SecretError::Malformed)?;
@@ -87,7 +86,6 @@ impl Secrets {
         Ok(Self {
             current: Secret::new(record.current),
             previous: record.previous.filter(filled).map(Secret::new),
-            others: record.others,
         })
     }
 
@@ -96,7 +94,7 @@ impl Secrets {
         &self.current
     }
 
-    /// What is still believed, and signs no more.
+    /// What was current before and is still believed.
     pub fn previous(&self) -> Option<&Secret> {
         self.previous.as_ref()
     }
@@ -109,16 +107,6 @@ impl Secrets {
     /// The secret of that name.
     pub fn by_kid(&self, kid: &str) -> Option<&Secret> {
         self.all().find(|secret| secret.kid == kid)
-    }
-
-    /// What signs the deployment's own webhooks.
-    pub fn webhook(&self) -> Option<&str> {
-        self.member("webhook")
-    }
-
-    /// Any other member of the record.
-    pub fn member(&self, name: &str) -> Option<&str> {
-        self.others.get(name).map(ExposeSecret::expose_secret).filter(|text| !text.is_empty())
     }
 }
 
@@ -216,6 +204,31 @@ impl SecretCache {
 
     fn hold(&self, held: Held) {
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
+    }
+}
+
+/// Where to find what signs the deployment's own webhooks.
+#[derive(Clone, Debug)]
+pub enum WebhookSecret {
+    /// It is this text, for one machine and for tests: `WEBHOOK_SECRET`.
+    Text(SecretString),
+    /// In the record of this name or ARN: `WEBHOOK_SECRET_ID`.
+    Record(String),
+}
+
+impl WebhookSecret {
+    /// Reads both variables; the text goes first.
+    pub fn read(vars: &mut Vars) -> Option<Self> {
+        let (text, id) = (vars.text("WEBHOOK_SECRET"), vars.text("WEBHOOK_SECRET_ID"));
+        text.map(|text| Self::Text(text.into())).or(id.map(Self::Record))
+    }
+
+    /// The secrets; a record is read when they are first needed.
+    pub fn cache(self, clients: &Clients, clock: Arc<dyn Clock>) -> SecretCache {
+        match self {
+            Self::Text(text) => SecretCache::fixed(Secrets::of(text.expose_secret()), clock),
+            Self::Record(id) => SecretCache::new(clients.secrets_manager(), id, clock),
+        }
     }
 }
 

@@ -4,14 +4,15 @@
 
 use std::time::Duration;
 
-use boot::secrets::{PAUSE, SecretCache, SecretError, Secrets, TTL};
+use boot::Vars;
+use boot::secrets::{PAUSE, SecretCache, SecretError, Secrets, TTL, WebhookSecret};
 use testkit::{Bed, Fault, When};
 
 const NAME: &str = "auth";
 
 async fn bed() -> (Bed, SecretCache) {
     let bed = Bed::new().await;
-    assert!(bed.engine.set_secret_if_absent(NAME, r#"{"current":"one","webhook":"whsec_x"}"#).await.unwrap());
+    assert!(bed.engine.set_secret_if_absent(NAME, r#"{"current":"one"}"#).await.unwrap());
     let cache = SecretCache::new(bed.clients().secrets_manager(), NAME, bed.clock.clone());
     bed.faults.clear();
     (bed, cache)
@@ -32,7 +33,6 @@ async fn many_who_need_it_at_once_cause_one_read() {
     let all = futures::future::join_all((0..32).map(|_| cache.get())).await;
     assert!(all.iter().all(|secrets| current(secrets.as_ref().unwrap()) == "one"));
     assert_eq!(bed.faults.calls().len(), 1);
-    assert_eq!(all[0].as_ref().unwrap().webhook(), Some("whsec_x"));
 }
 
 #[tokio::test]
@@ -87,4 +87,27 @@ async fn the_first_read_has_nothing_to_fall_back_on() {
     assert!(matches!(cache.get().await, Err(SecretError::Malformed)));
     put(&bed, r#"{"current":"one"}"#).await;
     assert_eq!(current(&cache.get().await.unwrap()), "one");
+}
+
+#[tokio::test]
+async fn the_webhook_secret_is_a_text_or_else_a_record() {
+    let bed = Bed::new().await;
+    assert!(bed.engine.set_secret_if_absent(NAME, r#"{"current":"two","previous":"one"}"#).await.unwrap());
+    let said = |values: &[(&str, &str)]| {
+        let mut vars = Vars::new(values.iter().copied());
+        let found = WebhookSecret::read(&mut vars);
+        assert_eq!(vars.names(), ["WEBHOOK_SECRET", "WEBHOOK_SECRET_ID"]);
+        assert!(!format!("{found:?}").contains("whsec_x"));
+        found.map(|found| found.cache(&bed.clients(), bed.clock.clone()))
+    };
+    let (text, record) = (("WEBHOOK_SECRET", "whsec_x"), ("WEBHOOK_SECRET_ID", NAME));
+    for (values, wanted) in [
+        (&[text][..], &["whsec_x"][..]),
+        (&[text, record], &["whsec_x"]),
+        (&[("WEBHOOK_SECRET", " "), record], &["two", "one"]),
+    ] {
+        let secrets = said(values).unwrap().get().await.unwrap();
+        assert_eq!(secrets.all().map(|secret| secret.expose()).collect::<Vec<_>>(), wanted);
+    }
+    assert!(said(&[]).is_none() && said(&[("WEBHOOK_SECRET_ID", "")]).is_none());
 }

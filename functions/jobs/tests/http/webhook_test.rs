@@ -57,6 +57,21 @@ async fn believes_the_secrets_that_may_sign_for_the_job() {
 }
 
 #[tokio::test]
+async fn believes_both_secrets_of_the_deployment_while_it_has_two() {
+    let house = House::with(&[("WEBHOOK_SECRET_ID", "hooks")]).await;
+    // Nothing is believed while nobody knows what to believe.
+    assert_eq!(hex_of(&house, "the new one", "{}").await.status, 503);
+    let record = r#"{"current":"the new one","previous":"the old one"}"#;
+    assert!(house.bed.engine.set_secret_if_absent("hooks", record).await.unwrap());
+    for (secret, status) in [("the new one", 200), ("the old one", 200), ("another", 401)] {
+        assert_eq!(standard_of(&house, secret, "{}", 0).await.status, status, "{secret}");
+        assert_eq!(hex_of(&house, secret, "{}").await.status, status, "{secret}");
+    }
+    let none = House::with(&[("WEBHOOK_SECRET_ID", "")]).await;
+    assert_eq!(hex_of(&none, "the new one", "{}").await.status, 401);
+}
+
+#[tokio::test]
 async fn tells_nothing_but_that_it_is_wrong() {
     let house = House::new().await;
     let ada = house.guest("ada").await;

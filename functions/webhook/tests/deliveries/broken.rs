@@ -1,4 +1,4 @@
-//! Faults of our own: the table, the queues, the data secret, and messages that are none.
+//! Faults of our own: the table, the queues, the secrets, and messages that are none.
 
 use domain::delivery::DeliveryState;
 use domain::message::{Deliver, Endpoint};
@@ -24,16 +24,18 @@ async fn while_the_table_is_out_of_reach_nothing_is_sent_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn while_the_data_secret_is_out_of_reach_nothing_is_counted_against_the_receiver() {
-    let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
-    house.send(&message).await;
-    (0..EVERY_TRY).for_each(|_| house.faults.next("GetSecretValue", Before));
-    assert_eq!(house.step().await, (0, 1));
-    assert_eq!((house.sink.arrivals(), house.found(&message).await), (0, None));
-    house.pass_seconds(5);
-    assert_eq!(house.step().await, (1, 0));
-    assert_eq!(house.record(&message).await.attempt_count, 1);
+async fn while_a_secret_is_out_of_reach_nothing_is_counted_against_the_receiver() {
+    for endpoint in [Endpoint::Job, Endpoint::Deployment] {
+        let house = House::build().await;
+        let (_, message) = house.owing(endpoint).await;
+        house.send(&message).await;
+        (0..EVERY_TRY).for_each(|_| house.faults.next("GetSecretValue", Before));
+        assert_eq!(house.step().await, (0, 1));
+        assert_eq!((house.sink.arrivals(), house.found(&message).await), (0, None));
+        house.pass_seconds(5);
+        assert_eq!(house.step().await, (1, 0));
+        assert_eq!(house.record(&message).await.attempt_count, 1);
+    }
 }
 
 #[tokio::test]

@@ -72,20 +72,13 @@ impl House {
         Self::with(&[]).await
     }
 
-    /// With these variables besides the usual ones.
+    /// With these variables besides the usual ones, or in their place.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
-        let secret = format!(r#"{{"current":"{DATA_KEY}","webhook":"{DEPLOYMENT_SECRET}"}}"#);
-        Self::on(&secret, variables).await
-    }
-
-    pub(crate) async fn build_without_webhook_secret() -> Self {
-        Self::on(&format!(r#"{{"current":"{DATA_KEY}"}}"#), &[]).await
-    }
-
-    async fn on(secret: &str, variables: &[(&str, &str)]) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(1_800_000_000_250)));
         let engine = Engine::open(engine::Options { data_dir: None, clock: clock.clone() }).unwrap();
-        engine.set_secret_if_absent("data", secret).await.unwrap();
+        for (id, secret) in [("data", DATA_KEY), ("hooks", DEPLOYMENT_SECRET)] {
+            engine.set_secret_if_absent(id, &format!(r#"{{"current":"{secret}"}}"#)).await.unwrap();
+        }
         let clean = Clients::from_config(&engine.sdk_config());
         schema::create(&clean.dynamodb(), TABLE).await.unwrap();
         let urls = topology::create(&clean.sqs(), "").await.unwrap();
@@ -100,6 +93,7 @@ impl House {
         let usual = [
             ("TABLE_NAME", TABLE.to_owned()),
             ("DATA_SECRET_ID", "data".to_owned()),
+            ("WEBHOOK_SECRET_ID", "hooks".to_owned()),
             ("WEBHOOK_QUEUE_URL", url("webhooks")),
             ("WEBHOOK_DLQ_URL", url("webhooks-dlq")),
             ("EGRESS_ALLOW", "127.0.0.0/8".to_owned()),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use boot::clients::Clients;
 use domain::delivery::DeliveryState;
 use domain::message::Endpoint;
 use domain::seal::SealKey;
@@ -55,11 +56,15 @@ async fn the_happy_path_takes_one_read_and_one_write() {
 
 #[tokio::test]
 async fn the_deployments_own_webhook_has_its_own_secret() {
-    let from_data = House::build().await;
-    let (_, message) = from_data.owing(Endpoint::Deployment).await;
-    from_data.send(&message).await;
-    from_data.step().await;
-    assert!(from_data.sink.take()[0].verified_by(DEPLOYMENT_SECRET));
+    let from_record = House::build().await;
+    let (_, message) = from_record.owing(Endpoint::Deployment).await;
+    from_record.send(&message).await;
+    from_record.step().await;
+    let request = &from_record.sink.take()[0];
+    assert!(request.verified_by(DEPLOYMENT_SECRET));
+    assert_eq!(request.header("x-signature"), hex_of_body(DEPLOYMENT_SECRET, &request.body));
+    // The data secret has no part in it.
+    assert_eq!(from_record.faults.calls(), ["BatchGetItem", "GetSecretValue", "PutItem"]);
 
     let from_variable = House::with(&[("WEBHOOK_SECRET", "plain text")]).await;
     let (_, message) = from_variable.owing(Endpoint::Deployment).await;
@@ -68,6 +73,26 @@ async fn the_deployments_own_webhook_has_its_own_secret() {
     let request = &from_variable.sink.take()[0];
     assert_eq!(request.header("x-signature"), hex_of_body("plain text", message.body.as_bytes()));
     assert!(!request.verified_by(DEPLOYMENT_SECRET));
+}
+
+#[tokio::test]
+async fn both_secrets_of_the_deployment_sign_while_it_has_two() {
+    let house = House::build().await;
+    let fresh = fresh_secret(house.ambient.entropy());
+    let signers = async |record: String| {
+        let secrets = Clients::from_config(&house.engine.sdk_config()).secrets_manager();
+        secrets.put_secret_value().secret_id("hooks").secret_string(record).send().await.unwrap();
+        house.pass(boot::secrets::TTL);
+        let (_, message) = house.owing(Endpoint::Deployment).await;
+        house.send(&message).await;
+        assert_eq!(house.step().await, (1, 0));
+        let request = house.sink.take().remove(0);
+        assert_eq!(request.header("x-signature"), hex_of_body(&fresh, &request.body));
+        (request.verified_by(&fresh), request.verified_by(DEPLOYMENT_SECRET))
+    };
+    let both = format!(r#"{{"current":"{fresh}","previous":"{DEPLOYMENT_SECRET}"}}"#);
+    assert_eq!(signers(both).await, (true, true));
+    assert_eq!(signers(format!(r#"{{"current":"{fresh}"}}"#)).await, (true, false));
 }
 
 #[tokio::test]
@@ -186,11 +211,11 @@ async fn without_any_secret_nothing_is_sent_and_the_record_says_which_is_missing
         assert!(attempt.error.as_deref().unwrap().contains(tells), "{attempt:?}");
     }
 
-    let bare = House::build_without_webhook_secret().await;
+    let bare = House::with(&[("WEBHOOK_SECRET_ID", "")]).await;
     let (_, message) = bare.owing(Endpoint::Deployment).await;
     bare.send(&message).await;
     assert_eq!(bare.step().await, (0, 1));
     let attempt = &bare.record(&message).await.attempts[0];
-    assert!(attempt.error.as_deref().unwrap().contains("WEBHOOK_SECRET"), "{attempt:?}");
+    assert!(attempt.error.as_deref().unwrap().contains("WEBHOOK_SECRET_ID"), "{attempt:?}");
     assert_eq!((house.sink.arrivals(), bare.sink.arrivals()), (0, 0));
 }
