@@ -34,7 +34,7 @@ async fn up(settings: &Settings) -> Result<(), Box<dyn Error>> {
     boot::telemetry::init();
     let system = System::start(settings).await?;
     let base = format!("http://{}", system.address());
-    tell(&welcome::text(settings, &base));
+    tell(&welcome::text(settings, &base, system.outbound()));
     tracing::info!(address = %system.address(), "listening");
     if settings.demo {
         demo::fill(&system.routes()).await?;

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod demo;
 pub mod engines;
 pub mod openapi;
+pub mod outbound;
 mod parts;
 mod serve;
 pub mod settings;
@@ -22,12 +23,14 @@ use std::time::Duration;
 use axum::Router;
 use boot::clients::Clients;
 use boot::config::ConfigError;
+use boot::secrets::SecretError;
 use engine::{Engine, EngineError, OpenError};
 use queue::QueueError;
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::outbound::Outbound;
 pub use settings::Settings;
 
 /// How often expired items are swept; DynamoDB itself takes hours to days.
@@ -42,6 +45,9 @@ pub enum StartError {
     /// A secret cannot be made.
     #[error(transparent)]
     Secret(#[from] EngineError),
+    /// The secret of the deployment's webhooks cannot be read.
+    #[error("what signs the deployment's webhooks cannot be told")]
+    Signer(#[from] SecretError),
     /// The table cannot be made.
     #[error("the table cannot be made")]
     Table(#[from] StoreError),
@@ -61,6 +67,7 @@ pub struct System {
     address: SocketAddr,
     engine: Engine,
     routes: Router,
+    outbound: Option<Outbound>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -78,6 +85,7 @@ impl System {
         let resources = parts::provision(&engine, &clients, &ambient).await?;
         let mut vars = variables::all(settings, address, &resources);
         let parts = parts::Parts::new(&clients, &ambient, &mut vars)?;
+        let outbound = Outbound::find(&mut vars, &clients, Arc::clone(&ambient.clock)).await?;
 
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         parts.map_events(&engine, &clients, &resources, &stop, &tasks);
@@ -88,7 +96,7 @@ impl System {
         let routes = parts.routes();
         tasks.spawn(serve::serve(listener, routes.clone(), stop.clone()));
         tasks.close();
-        Ok(Self { address, engine, routes, stop, tasks })
+        Ok(Self { address, engine, routes, outbound, stop, tasks })
     }
 
     /// Where it listens.
@@ -99,6 +107,11 @@ impl System {
     /// The engines.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What its user must know to believe the webhooks of the deployment, if there are any.
+    pub fn outbound(&self) -> Option<&Outbound> {
+        self.outbound.as_ref()
     }
 
     /// The routes, to be called without a socket.

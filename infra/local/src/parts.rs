@@ -11,6 +11,7 @@ use axum::routing::get;
 use boot::clients::Clients;
 use boot::config::ConfigError;
 use boot::{Ambient, SecretCache, Vars};
+use domain::signature::{fresh_secret, to_base64};
 use edge::CorsPolicy;
 use engine::Engine;
 use engine::mapping::{HandlerError, Mapping};
@@ -23,6 +24,7 @@ use crate::StartError;
 const TABLE: &str = "nightjar";
 const AUTH_SECRET: &str = "nightjar/auth";
 const DATA_SECRET: &str = "nightjar/data";
+const WEBHOOK_SECRET: &str = "nightjar/webhook";
 
 /// What stands in the engines.
 pub(crate) struct Resources {
@@ -40,6 +42,7 @@ impl Resources {
             ("TABLE_NAME", TABLE.to_owned()),
             ("AUTH_SECRET_ID", AUTH_SECRET.to_owned()),
             ("DATA_SECRET_ID", DATA_SECRET.to_owned()),
+            ("WEBHOOK_SECRET_ID", WEBHOOK_SECRET.to_owned()),
             ("JOBS_HIGH_QUEUE_URL", self.url(topology::JOBS_HIGH)),
             ("JOBS_MEDIUM_QUEUE_URL", self.url(topology::JOBS_MEDIUM)),
             ("JOBS_LOW_QUEUE_URL", self.url(topology::JOBS_LOW)),
@@ -70,10 +73,13 @@ pub(crate) async fn provision(
 ) -> Result<Resources, StartError> {
     store::schema::create(&clients.dynamodb(), TABLE).await?;
     let urls = topology::create(&clients.sqs(), "").await?;
-    for id in [AUTH_SECRET, DATA_SECRET] {
+    let random = || {
         let mut bytes = [0; 32];
         ambient.entropy().fill(&mut bytes);
-        let text = domain::signature::to_base64(&bytes);
+        to_base64(&bytes)
+    };
+    let signs_webhooks = fresh_secret(ambient.entropy());
+    for (id, text) in [(AUTH_SECRET, random()), (DATA_SECRET, random()), (WEBHOOK_SECRET, signs_webhooks)] {
         engine.set_secret_if_absent(id, &serde_json::json!({ "current": text }).to_string()).await?;
     }
     Ok(Resources { urls })

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::outbound::Outbound;
 use crate::settings::Settings;
 
 /// The text for a person at a terminal.
-pub fn text(settings: &Settings, base: &str) -> String {
+pub fn text(settings: &Settings, base: &str, outbound: Option<&Outbound>) -> String {
     let mut text = String::new();
     let kept = match settings.data_dir() {
         Some(folder) => format!("kept in {}", folder.display()),
@@ -15,6 +16,9 @@ pub fn text(settings: &Settings, base: &str) -> String {
     let _ = writeln!(text, "API description: {base}/docs    Stop: Ctrl-C\n");
     if settings.demo {
         let _ = writeln!(text, "Sample account: {} / {}\n", crate::demo::EMAIL, crate::demo::PASSWORD);
+    }
+    if let Some(Outbound { url, secret }) = outbound {
+        let _ = writeln!(text, "Webhooks to {url} are signed with {}\n", secret.expose());
     }
     let _ = writeln!(text, "Try this in another terminal:\n{}", walk(base));
     text
@@ -40,3 +44,25 @@ const WALK: &str = r#"
   curl -s $API/jobs/$JOB/logs -H "authorization: Bearer $TOKEN"; echo
   sleep 1; curl -s $API/jobs/$JOB/deliveries -H "authorization: Bearer $TOKEN"; echo
 "#;
+
+#[cfg(test)]
+mod tests {
+    use boot::secrets::Secret;
+    use clap::Parser;
+
+    use super::*;
+    use crate::settings::CommandLine;
+
+    #[test]
+    fn tells_what_signs_the_deployments_webhooks_if_there_are_any() {
+        let settings = CommandLine::parse_from(["nightjar-local", "--ephemeral"]).settings;
+        let quiet = text(&settings, "http://127.0.0.1:3000", None);
+        assert!(!quiet.contains("signed with") && quiet.contains("API=http://127.0.0.1:3000\n"));
+        let secret = Secret::new("whsec_c2lnbnM=");
+        let outbound = Outbound { url: "http://127.0.0.1:9000/".to_owned(), secret };
+        let told = text(&settings, "http://127.0.0.1:3000", Some(&outbound));
+        let line = "\nWebhooks to http://127.0.0.1:9000/ are signed with whsec_c2lnbnM=\n";
+        assert_eq!(told.replace(&format!("{line}\n"), "\n"), quiet, "{told}");
+        assert!(told.contains(line));
+    }
+}
