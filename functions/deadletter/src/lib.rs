@@ -31,7 +31,16 @@ pub struct DeadLetter {
     store: Store,
     jobs: JobQueues,
     source: Source,
+    retention: Option<Duration>,
     ambient: Ambient,
+}
+
+/// What a dead letter says besides which job it is about.
+#[derive(Clone, Copy, Debug)]
+struct Letter {
+    run: RunId,
+    version: u64,
+    rescued: u32,
 }
 
 /// A message could not be dealt with now.
@@ -51,6 +60,7 @@ impl DeadLetter {
             store: Store::new(clients.dynamodb(), &config.table),
             jobs: JobQueues::new(clients.sqs(), high, medium, low),
             source: Source::new(clients.sqs(), [config.dead_queue]),
+            retention: config.retention,
             ambient,
         }
     }
@@ -77,7 +87,7 @@ impl DeadLetter {
         let job = message.job_id();
         let done = match &message {
             JobMessage::Run { job_id, run_id, version, rescued } => {
-                self.run(*job_id, *run_id, *version, *rescued).await
+                self.run(*job_id, Letter { run: *run_id, version: *version, rescued: *rescued }).await
             }
             // Purging is safe to repeat, and the worker gives up on a job that was never deleted.
             JobMessage::Purge { .. } => self.resend_purge(job, &message).await,
@@ -92,7 +102,8 @@ impl DeadLetter {
     }
 
     /// A crash at any point leaves the message in the queue, and the record tells what is left to do.
-    async fn run(&self, id: JobId, run: RunId, version: u64, rescued: u32) -> Result<(), NotNow> {
+    async fn run(&self, id: JobId, letter: Letter) -> Result<(), NotNow> {
+        let Letter { run, version, rescued } = letter;
         let Some(mut job) = self.store.job(id, self.ambient.now()).await? else {
             tracing::info!(job = %id, "a dead letter about a job that is not there was dropped");
             return Ok(());
@@ -100,15 +111,20 @@ impl DeadLetter {
         for _ in 0..MOST_RACES {
             let now = self.ambient.now();
             let next = match bury(&job, run, version, rescued, now) {
-                Burial::Stale => return self.resend_archived(&job, run, rescued, now).await,
-                Burial::Settle => return self.resend(&job, run, rescued, now).await,
-                Burial::Resend { from } => return self.resend(&job, run, rescued, from).await,
+                Burial::Stale if self.store.archived_run(id, run).await?.is_none() => return Ok(()),
+                // A run that was put aside may still owe its webhooks, as one that has ended; a worker finds out.
+                Burial::Stale | Burial::Settle => return self.resend(&job, letter, now).await,
+                Burial::Resend { from } => return self.resend(&job, letter, from).await,
                 Burial::End { next } => next,
             };
+            if let Some(ended) = job.run.as_ref().filter(|last| last.id != run && last.outcome.is_some()) {
+                let expires = self.retention.map(|keep| now.plus(keep));
+                self.store.archive_run(id, ended, expires).await?;
+            }
             match self.store.replace_job(&next).await? {
                 Replaced::Written => {
                     tracing::error!(job = %id, %run, "a job was dead-lettered");
-                    return self.resend(&next, run, rescued, now).await;
+                    return self.resend(&next, letter, now).await;
                 }
                 Replaced::Lost(Some(current)) => job = *current,
                 // Whatever is left of the job, another look tells.
@@ -118,19 +134,13 @@ impl DeadLetter {
         Err(StoreError::Busy("others kept writing the job".to_owned()).into())
     }
 
-    async fn resend(&self, job: &Job, run: RunId, rescued: u32, from: Moment) -> Result<(), NotNow> {
-        let message =
-            JobMessage::Run { job_id: job.id, run_id: run, version: job.version, rescued: rescued + 1 };
+    /// The version stays the one that the sender saw: with the job's present one, a letter about a run that was
+    /// put aside would start the job again.
+    async fn resend(&self, job: &Job, letter: Letter, from: Moment) -> Result<(), NotNow> {
+        let Letter { run, version, rescued } = letter;
+        let message = JobMessage::Run { job_id: job.id, run_id: run, version, rescued: rescued + 1 };
         let delay = from.since(self.ambient.now());
         Ok(self.jobs.send(job.priority, job.user_id, &message, delay).await?)
-    }
-
-    /// A run that was put aside may still owe its webhooks; a worker finds out.
-    async fn resend_archived(&self, job: &Job, run: RunId, rescued: u32, now: Moment) -> Result<(), NotNow> {
-        match self.store.archived_run(job.id, run).await? {
-            Some(_) => self.resend(job, run, rescued, now).await,
-            None => Ok(()),
-        }
     }
 
     async fn resend_purge(&self, id: JobId, message: &JobMessage) -> Result<(), NotNow> {

@@ -16,6 +16,8 @@ pub const VARIABLES: &[&str] = &[
     "DATA_SECRET_ID",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_ID",
+    "RATE_LIMIT_MAX",
+    "RATE_LIMIT_WINDOW_MS",
     "SIMULATED_TASK_MS",
     "UNKNOWN_TASK_TYPE",
     "CORS_ORIGINS",
@@ -28,6 +30,7 @@ pub const ACTIONS: &[&str] = &[
     "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
+    "dynamodb:UpdateItem",
     "secretsmanager:GetSecretValue",
     "sqs:SendMessage",
 ];
@@ -47,6 +50,10 @@ pub struct Config {
     pub webhook_secret: Option<WebhookSecret>,
     /// How long a simulated task takes.
     pub simulated_task: Duration,
+    /// How many runs a user may start in a window; 0 for any number.
+    pub limit: u64,
+    /// How long the window is.
+    pub window: Duration,
     /// Whether a job of an unknown type is refused; else it runs as `simulate`.
     pub refuse_unknown_types: bool,
     /// Which web pages may call.
@@ -71,6 +78,8 @@ impl Config {
             data_secret: vars.required("DATA_SECRET_ID"),
             webhook_secret: WebhookSecret::read(vars),
             simulated_task: Duration::from_millis(vars.or("SIMULATED_TASK_MS", 3_000)),
+            limit: vars.or("RATE_LIMIT_MAX", 100),
+            window: vars.duration(["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_WINDOW"], Duration::from_secs(900)),
             refuse_unknown_types: unknown.as_deref() == Some("reject"),
             cors: CorsPolicy::read(vars),
         }

@@ -11,6 +11,7 @@ use domain::log::Log;
 use domain::message::JobMessage;
 use domain::payload::Payload;
 use domain::task::start_delay;
+use edge::rate::Limit;
 use edge::views::JobView;
 use edge::{Answer, Caller, Code, JsonFields, Problem};
 use http::HeaderMap;
@@ -123,6 +124,11 @@ impl App {
             return Ok(made);
         }
         let now = self.ambient().now();
+        if draft.run {
+            // Started here or by `run`, it is a run.
+            let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
+            limit.count(self.store(), &caller.user.id.to_string(), now).await?;
+        }
         let id = JobId::fresh(now, self.ambient().entropy());
         let webhook = self.webhook(caller, &draft, id).await?;
         let payload = draft.payload;

@@ -17,8 +17,9 @@ use crate::{App, MOST_RACES, may_see, queue_failed, too_many_races};
 
 /// How long the mark of a deleted job stays, so that late messages find it.
 const MARK: Duration = Duration::from_secs(24 * 3_600);
-/// How long the message that removes the rest waits for the mark.
-const PURGE_DELAY: Duration = Duration::from_secs(2);
+/// How long the message that removes the rest waits: for the mark, and for whoever read the job before it and
+/// may still write beside it (a worker's lease, an attempt to deliver).
+const PURGE_DELAY: Duration = Duration::from_secs(75);
 
 /// Deletes a job with its payload, runs, logs and deliveries. Also at DELETE /delete-job/{id} and
 /// /delete-job?id=.

@@ -47,7 +47,8 @@ const RACES: usize = 5;
 /// A trouble of our own waits a second and first up to so long, then up to twice as long with each receive.
 const PAUSE: Backoff = Backoff::new(Duration::from_secs(4));
 /// How often an announced cancellation is waited for, and how long.
-const UNTIL_CANCELLED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+const UNTIL_CANCELLED: [Duration; 3] =
+    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(60)];
 
 /// Delivers.
 #[derive(Debug)]

@@ -150,8 +150,14 @@ fn group(delivery: &Deliver) -> String {
     }
 }
 
+/// SQS refuses a body with U+FFFE or U+FFFF in it. In JSON they can only stand inside a string, where an
+/// escape says the same: what is read from the message, and signed, is unchanged.
 fn json(message: &impl Serialize) -> Result<String, QueueError> {
-    serde_json::to_string(message).map_err(|e| QueueError::Broken(e.to_string()))
+    let text = serde_json::to_string(message).map_err(|e| QueueError::Broken(e.to_string()))?;
+    if text.contains(['\u{fffe}', '\u{ffff}']) {
+        return Ok(text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"));
+    }
+    Ok(text)
 }
 
 /// Rounded down: who receives a message early waits the rest of the second out, who receives it late is late.

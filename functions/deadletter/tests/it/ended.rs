@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::job::{Job, Status};
 use domain::life::{self, Attempt, Ending};
+use domain::message::JobMessage;
 use queue::topology::JOBS_HIGH;
 
 use crate::morgue::{Morgue, message_of};
@@ -18,7 +19,7 @@ async fn is_dead_lettered(morgue: &Morgue, before: &Job, rescued: u32) {
     assert_eq!((run.completed_at, run.outcome, run.lease), (Some(morgue.now()), Some(Status::Failed), None));
     assert!(run.last_error.as_ref().unwrap().starts_with("dead-lettered: "));
     assert_eq!(job.log.entries().last().unwrap().message, "dead-lettered");
-    assert_eq!(morgue.fresh(JOBS_HIGH).await, [message_of(&job, rescued + 1)]);
+    assert_eq!(morgue.fresh(JOBS_HIGH).await, [message_of(before, rescued + 1)]);
 }
 
 #[tokio::test]
@@ -71,8 +72,47 @@ async fn a_run_that_has_ended_is_settled_by_a_worker() {
     assert_eq!(morgue.step().await, (1, 0));
     assert_eq!(morgue.read(&ended).await, rerun);
     let asked = &morgue.fresh(JOBS_HIGH).await[..];
-    let wanted = message_of(&Job { version: rerun.version, ..ended }, 1);
-    assert_eq!(asked, [wanted]);
+    assert_eq!(asked, [message_of(&ended, 1)], "the version is the old one");
+}
+
+#[tokio::test]
+async fn a_run_that_it_ends_over_an_ended_one_leaves_that_one_aside() {
+    let morgue = Morgue::new().await;
+    let held = morgue.held(1).await;
+    let first = held.run.clone().unwrap().id;
+    let done = Ending::Done { result: None };
+    let ended = life::finish(&held, Attempt { run: first, number: 1 }, &done, morgue.now()).unwrap();
+    let ended = morgue.replace(ended).await;
+    // The message of a rerun that was never written, and whose workers died before they could claim.
+    let second = morgue.run_id();
+    let announced = Job { run: Some(domain::job::Run::new(second, morgue.now())), ..ended.clone() };
+    morgue.bury_run(&announced, 1).await;
+    assert_eq!(morgue.step().await, (1, 0));
+    let now = morgue.read(&ended).await;
+    assert_eq!((now.status, now.run.map(|run| run.id)), (Status::Failed, Some(second)));
+    assert_eq!(morgue.store.archived_run(ended.id, first).await.unwrap(), ended.run);
+}
+
+#[tokio::test]
+async fn a_letter_about_an_earlier_run_does_not_start_the_job_again() {
+    let morgue = Morgue::new().await;
+    let held = morgue.held(1).await;
+    let first = held.run.clone().unwrap();
+    let done = Ending::Done { result: None };
+    let end = |job: &Job, run| life::finish(job, Attempt { run, number: 1 }, &done, morgue.now()).unwrap();
+    let ended = morgue.replace(end(&held, first.id)).await;
+    morgue.store.archive_run(ended.id, ended.run.as_ref().unwrap(), None).await.unwrap();
+    let again = morgue.run_id();
+    let rerun = morgue.replace(life::claim(&ended, again, 1, morgue.now())).await;
+    let ended_again = morgue.replace(end(&rerun, again)).await;
+    morgue.bury_run(&ended, 0).await;
+    assert_eq!(morgue.step().await, (1, 0));
+    let [JobMessage::Run { run_id, version, .. }] = morgue.fresh(JOBS_HIGH).await[..] else {
+        panic!("one message")
+    };
+    assert_eq!(run_id, first.id);
+    let verdict = life::accept(&ended_again, run_id, version, 1, morgue.now());
+    assert_eq!(verdict, life::Verdict::Stale, "a worker settles it, and claims nothing");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn whatever_fails_the_job_ends_and_is_told_of() {
             let asked = morgue.fresh(JOBS_HIGH).await;
             let twice = operation == "SendMessage" && fault == Fault::AnswerLost;
             assert_eq!(asked.len(), if twice { 2 } else { 1 }, "{case}");
-            assert!(asked.contains(&message_of(&ended, 1)), "{case}");
+            assert!(asked.contains(&message_of(&job, 1)), "{case}");
             assert_eq!(morgue.depth(JOBS_DLQ), (0, 0, 0), "{case}");
         }
     }
@@ -54,5 +54,5 @@ async fn a_lost_race_is_decided_anew() {
     morgue.pass(30);
     assert_eq!(morgue.step().await, (1, 0));
     assert_eq!(morgue.read(&job).await, cancelled);
-    assert_eq!(morgue.fresh(JOBS_HIGH).await, [message_of(&cancelled, 1)]);
+    assert_eq!(morgue.fresh(JOBS_HIGH).await, [message_of(&job, 1)]);
 }

@@ -19,7 +19,10 @@ async fn the_message_goes_out_before_the_job_is_written_running() {
         assert_eq!(made.text("message"), "Job created and started");
         assert_eq!(made.body["version"], 1);
         let made_by: Vec<_> = house.bed.faults.calls().into_iter().map(|call| call.operation).collect();
-        assert_eq!(made_by[1..], ["AmazonSQS.SendMessage", "DynamoDB_20120810.PutItem"]);
+        assert_eq!(
+            made_by[1..],
+            ["DynamoDB_20120810.UpdateItem", "AmazonSQS.SendMessage", "DynamoDB_20120810.PutItem"]
+        );
         let messages = house.messages(queue).await;
         assert_eq!(messages.len(), 1, "{priority}");
         let message: JobMessage = serde_json::from_value(messages[0].clone()).unwrap();
@@ -30,6 +33,26 @@ async fn the_message_goes_out_before_the_job_is_written_running() {
         assert_eq!((job_id, Some(run_id)), (id, job.run.map(|run| run.id)));
         assert_ne!(version, job.version, "it runs under its run, not by its version");
     }
+}
+
+#[tokio::test]
+async fn a_job_that_runs_at_once_counts_against_the_run_limit() {
+    let house = House::with(&[("RATE_LIMIT_MAX", "2"), ("RATE_LIMIT_WINDOW_MS", "60000")]).await;
+    let (ada, bob) = (house.guest("ada").await, house.guest("bob").await);
+    let body = json!({"taskName": "x", "run": true});
+    for _ in 0..2 {
+        house.created(&ada, body.clone()).await;
+    }
+    let refused = house.post(&ada, "/jobs", body.clone()).await;
+    assert_eq!(refused.status.as_u16(), 429, "{}", refused.body);
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(house.get(&ada, "/jobs").await.ids().len(), 2, "nothing was created");
+    let batch = house.post(&ada, "/jobs/batch", json!({"jobs": [body, {"taskName": "waits"}]})).await;
+    let statuses: Vec<_> = (0..2).map(|i| batch.body["results"][i]["status"].as_u64()).collect();
+    assert_eq!(statuses, [Some(429), Some(201)], "what does not run is not counted");
+    house.created(&bob, json!({"taskName": "x", "run": true})).await;
+    house.bed.advance(std::time::Duration::from_secs(61));
+    house.created(&ada, json!({"taskName": "x", "run": true})).await;
 }
 
 #[tokio::test]

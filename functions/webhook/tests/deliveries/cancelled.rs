@@ -50,6 +50,8 @@ async fn a_cancellation_that_never_took_effect_is_not_told() {
     house.pass_seconds(9);
     assert_eq!(house.step().await, (0, 0));
     house.pass_seconds(1);
+    assert_eq!(house.step().await, (0, 1));
+    house.pass_seconds(60);
     assert_eq!(house.step().await, (1, 0));
     assert_eq!((house.sink.arrivals(), house.found(&message).await), (0, None));
     assert!(house.is_idle());

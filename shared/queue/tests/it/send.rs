@@ -43,6 +43,20 @@ async fn a_run_goes_to_the_queue_of_its_priority_in_its_owners_name() {
 }
 
 #[tokio::test]
+async fn characters_that_sqs_refuses_arrive_all_the_same() {
+    let post = Post::new().await;
+    let queues = webhooks(&post, &post.sound);
+    let body = "{\"taskName\":\"a\u{fffe}b\u{ffff}c\"}";
+    let sent = post.delivery(Endpoint::Job, body.to_owned());
+    queues.send(std::slice::from_ref(&sent), Duration::ZERO).await.unwrap();
+    queues.bury(&sent).await.unwrap();
+    for queue in ["webhooks", "webhooks-dlq"] {
+        let taken = post.take(queue).await;
+        assert_eq!(serde_json::from_str::<Deliver>(taken[0].body().unwrap()).unwrap(), sent, "{queue}");
+    }
+}
+
+#[tokio::test]
 async fn a_delay_is_rounded_down_and_cut_to_the_longest() {
     let post = Post::new().await;
     let queues = jobs(&post, &post.sound);
