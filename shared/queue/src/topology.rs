@@ -41,7 +41,9 @@ pub const WEBHOOKS: Queue = Queue { name: "webhooks", redrive: Some((20, WEBHOOK
 pub const JOBS_HIGH: Queue = Queue {
     name: "jobs-high",
     visibility: VISIBILITY,
-    retention: Duration::from_secs(4 * DAY),
+    // A run message that expires would leave its job running. It is kept for less time than the dead-letter queue
+    // keeps it, for there it goes on ageing from when it was first sent.
+    retention: Duration::from_secs(10 * DAY),
     redrive: Some((10, JOBS_DLQ.name)),
 };
 /// Runs of jobs in between.

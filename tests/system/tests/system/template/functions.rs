@@ -15,6 +15,21 @@ const LOG_LEVEL: &str = "LOG_LEVEL";
 const OF_HTTP: &str = "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH";
 /// What is for one machine alone: in the cloud no secret stands among the variables.
 const NOT_IN_THE_CLOUD: &str = "WEBHOOK_SECRET";
+/// What each role may write to the table: the action, and the beginnings of the keys.
+const WRITES: [(&str, &str, &[&str]); 11] = [
+    ("Auth", "PutItem", &["USER#*", "EMAIL#*", "NAME#*", "REVOKED#*"]),
+    ("Auth", "UpdateItem", &["RATE#*"]),
+    ("Deadletter", "PutItem", &["JOB#*"]),
+    ("Jobs", "DeleteItem", &["JOB#*"]),
+    ("Jobs", "PutItem", &["USER#*", "JOB#*", "IDEMP#*"]),
+    ("Jobs", "UpdateItem", &["RATE#*"]),
+    ("Run", "PutItem", &["JOB#*"]),
+    ("Run", "UpdateItem", &["RATE#*"]),
+    ("Webhook", "PutItem", &["JOB#*"]),
+    ("Worker", "BatchWriteItem", &["JOB#*"]),
+    ("Worker", "PutItem", &["JOB#*"]),
+];
+const READS: [&str; 3] = ["GetItem", "BatchGetItem", "Query"];
 /// Variables that name a resource, and the resource.
 const NAMES: [(&str, &str); 10] = [
     ("TABLE_NAME", "Table"),
@@ -83,6 +98,29 @@ fn each_role_may_do_what_its_function_does_and_nothing_else() {
     let known: BTreeSet<_> = FUNCTIONS.iter().map(|function| format!("{}Function", function.name)).collect();
     assert_eq!(functions, known);
     assert_eq!(template.of_type("AWS::IAM::Role").len(), FUNCTIONS.len());
+}
+
+#[test]
+fn each_role_writes_the_records_that_its_function_writes_and_no_others() {
+    let template = Template::read();
+    let mut allowed = Vec::new();
+    for function in &FUNCTIONS {
+        let role = template.resource(&format!("{}Role", function.name)).unwrap();
+        for statement in list(&role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]) {
+            let beginnings = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            for action in texts(&statement["Action"]) {
+                let on_table = action.strip_prefix("dynamodb:");
+                if let Some(write) = on_table.filter(|action| !READS.contains(action)) {
+                    allowed.push((function.name, write.to_owned(), texts(beginnings)));
+                }
+            }
+        }
+    }
+    allowed.sort();
+    let wanted = WRITES.map(|(role, action, keys)| {
+        (role, action.to_owned(), keys.iter().map(ToString::to_string).collect())
+    });
+    assert_eq!(allowed, wanted);
 }
 
 #[test]

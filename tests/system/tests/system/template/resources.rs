@@ -37,6 +37,32 @@ fn queues_are_set_as_the_code_sets_them() {
 }
 
 #[test]
+fn a_message_can_neither_expire_unnoticed_nor_before_it_is_dealt_with_as_dead() {
+    let template = Template::read();
+    let alarms = template.of_type("AWS::CloudWatch::Alarm");
+    let alarm = |name: &str, metric: &str| {
+        let all = alarms.iter().map(|alarm| &template.resource(alarm).unwrap()["Properties"]);
+        let mut fitting = all.filter(|alarm| {
+            let dimension = &list(&alarm["Dimensions"])[0];
+            text(&alarm["MetricName"]) == metric
+                && tag(&dimension["Value"]) == ("!GetAtt", format!("{name}.QueueName").as_str())
+        });
+        let found = fitting.next().unwrap_or_else(|| panic!("no alarm on the {metric} of {name}"));
+        assert_eq!(
+            text(&found["TreatMissingData"]),
+            "notBreaching",
+            "{name}: SQS tells nothing of idle queues"
+        );
+        seconds(&found["Threshold"])
+    };
+    for (name, queue) in QUEUES.into_iter().filter(|(_, queue)| queue.name.starts_with("jobs-")) {
+        assert!(alarm(name, "ApproximateAgeOfOldestMessage") * 10 <= queue.retention, "{name}");
+        assert!(queue.redrive.is_none() || queue.retention < topology::JOBS_DLQ.retention, "{name}");
+    }
+    assert_eq!(alarm("WebhooksDlq", "ApproximateNumberOfMessagesVisible").as_secs(), 0, "nothing drains it");
+}
+
+#[test]
 fn the_table_is_made_as_the_code_makes_it() {
     let template = Template::read();
     let table = &template.resource("Table").unwrap()["Properties"];
