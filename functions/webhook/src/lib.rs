@@ -51,7 +51,7 @@ impl Webhook {
         let queues = WebhookQueues::new(clients.sqs(), config.queue_url.clone()).with_dead(config.dead_url);
         let deployment = config.secret.map(|secret| secret.cache(clients, Arc::clone(&ambient.clock)));
         let courier = Courier {
-            signers: Signers::new(store.clone(), data, deployment, ambient.clone()),
+            signers: Signers::new(data, deployment, ambient.clone()),
             store,
             queues,
             egress: egress::Client::new(egress::Options { allow: config.allow, ..Default::default() }),

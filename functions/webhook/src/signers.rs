@@ -11,21 +11,16 @@ use domain::id::UserId;
 use domain::job::Job;
 use domain::message::{Deliver, Endpoint};
 use domain::seal::{SealKey, Sealed};
-use domain::signature::fresh_secret;
 use domain::time::Moment;
-use domain::user::{Signing, User};
-use store::{Store, StoreError};
+use domain::user::User;
 
 /// How long an owner's secret is believed. A rotation waits so long, which the previous secret bridges.
 const BELIEVED: Duration = Duration::from_secs(60);
 /// How many owners' secrets are held at once.
 const HELD: usize = 1_000;
-/// How often a secret that is made anew may lose against another change of its owner.
-const RACES: usize = 3;
 
 /// Finds the secrets that sign.
 pub(crate) struct Signers {
-    store: Store,
     data: Arc<SecretCache>,
     deployment: Option<SecretCache>,
     ambient: Ambient,
@@ -49,19 +44,11 @@ pub(crate) enum NoSigner {
     /// Secrets Manager is out of reach: it may not be in a moment.
     #[error(transparent)]
     Secrets(#[from] SecretError),
-    /// The table is.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl Signers {
-    pub(crate) fn new(
-        store: Store,
-        data: Arc<SecretCache>,
-        deployment: Option<SecretCache>,
-        ambient: Ambient,
-    ) -> Self {
-        Self { store, data, deployment, ambient, owners: Mutex::default() }
+    pub(crate) fn new(data: Arc<SecretCache>, deployment: Option<SecretCache>, ambient: Ambient) -> Self {
+        Self { data, deployment, ambient, owners: Mutex::default() }
     }
 
     /// The owner's secrets, if they were read a short while ago.
@@ -106,10 +93,8 @@ impl Signers {
     /// Opens the owner's secrets and remembers them.
     async fn read(&self, owner: User) -> Result<Owner, NoSigner> {
         let (id, read_at) = (owner.id, self.ambient.now());
-        let signing = match owner.signing.clone() {
-            Some(signing) => signing,
-            None => self.make(owner).await?,
-        };
+        // Whoever gave the job its URL has been given a secret with it, and this function writes no users.
+        let signing = owner.signing.ok_or(NoSigner::None("the job's owner has no signing secret"))?;
         let text = id.to_string();
         let current = self.open(&signing.current, &text).await?;
         let current = current.ok_or(NoSigner::None("the owner's signing secret cannot be opened"))?;
@@ -126,31 +111,6 @@ impl Signers {
             owners.insert(id, known.clone());
         }
         Ok(known)
-    }
-
-    /// Gives the owner a secret, on its first use.
-    ///
-    /// A lost race: somebody else changed the owner, perhaps by giving a secret; read again, and make one only
-    /// if there still is none. A lost answer: the store finds that what stands there is ours. A crash after the
-    /// write: the secret stands, and the next attempt signs with it.
-    async fn make(&self, mut owner: User) -> Result<Signing, NoSigner> {
-        for _ in 0..RACES {
-            if let Some(signing) = owner.signing {
-                return Ok(signing);
-            }
-            let data = self.data.get().await?;
-            let entropy = self.ambient.entropy();
-            let key = SealKey::from_secret(data.current().expose());
-            let sealed = key.seal(&fresh_secret(entropy), &owner.id.to_string(), entropy);
-            let signing = Signing { current: sealed, previous: None, previous_until: None };
-            let next = User { signing: Some(signing.clone()), version: owner.version + 1, ..owner };
-            if self.store.replace_user(&next).await? {
-                return Ok(signing);
-            }
-            let found = self.store.user(next.id).await?;
-            owner = found.ok_or(NoSigner::None("the job's owner is gone, and the secret too"))?;
-        }
-        Err(StoreError::Busy("the owner of a job changed again and again".to_owned()).into())
     }
 
     /// Opens a secret with any key that is believed; `None` if none fits. One that fits no key may have been

@@ -156,7 +156,8 @@ impl Delivery {
     }
 }
 
-/// The deliveries that `run`'s end owes, with the same ids and bodies whenever it is asked.
+/// The deliveries that `run`'s end owes: with the same ids whenever it is asked, and with the same bodies unless
+/// the job was edited in between.
 pub fn owed(job: &Job, run: &Run, payload: &Payload, deployment_url: Option<&str>) -> Vec<Deliver> {
     let (Some(event), Some(body)) = (run.outcome.and_then(EventType::of), event::body(job, run, payload))
     else {

@@ -65,7 +65,7 @@ struct Body<'a> {
 
 /// The compact JSON that tells of `run`'s end; `None` if it has not ended.
 ///
-/// It depends on the record alone, so that a message sent again carries the same bytes.
+/// It depends on the record alone: a message sent again carries the same bytes, unless the job was edited.
 pub fn body(job: &Job, run: &Run, payload: &Payload) -> Option<String> {
     let status = run.outcome?;
     let body = Body {

@@ -115,22 +115,6 @@ async fn an_attempt_that_loses_every_race_leaves_its_message_in_the_queue() {
 }
 
 #[tokio::test]
-async fn a_secret_that_loses_its_races_is_made_by_the_next_attempt() {
-    let house = House::build().await;
-    let owner = house.user(None::<fn(domain::id::UserId) -> domain::user::Signing>).await;
-    let job = house.job(owner.id, None).await;
-    let message = house.message(&job, Endpoint::Job);
-    house.send(&message).await;
-    (0..3).for_each(|_| house.faults.next("PutItem", Refused));
-    assert_eq!(house.step().await, (0, 1));
-    assert_eq!((house.sink.arrivals(), house.found(&message).await), (0, None));
-    house.faults.next("PutItem", Refused);
-    house.pass_seconds(5);
-    assert_eq!(house.step().await, (1, 0));
-    assert_eq!(house.sink.arrivals(), 1);
-}
-
-#[tokio::test]
 async fn a_copy_that_cannot_be_sent_leaves_the_message_where_it_is() {
     let house = House::with(&[("WEBHOOK_RETRY_SCHEDULE", "1h")]).await;
     let (_, message) = house.owing(Endpoint::Job).await;
@@ -159,22 +143,6 @@ async fn a_crash_between_the_last_write_and_the_burial_ends_in_the_burial() {
     assert_eq!(house.step().await, (1, 0));
     assert_eq!(house.depth("webhooks-dlq"), (1, 0, 0));
     assert_eq!(house.sink.arrivals(), 1);
-}
-
-#[tokio::test]
-async fn a_secret_whose_writing_nobody_confirms_is_made_once() {
-    let house = House::build().await;
-    let owner = house.user(None::<fn(domain::id::UserId) -> domain::user::Signing>).await;
-    let job = house.job(owner.id, None).await;
-    house.send(&house.message(&job, Endpoint::Job)).await;
-    // The secret is written, but nobody says so: the next try finds it and makes no other.
-    house.faults.next("PutItem", After);
-    assert_eq!(house.step().await, (1, 0));
-    let owner = house.store.user(owner.id).await.unwrap().unwrap();
-    assert_eq!(owner.version, 2);
-    let key = domain::seal::SealKey::from_secret(crate::house::DATA_KEY);
-    let secret = key.open(&owner.signing.unwrap().current, &owner.id.to_string()).unwrap();
-    assert!(house.sink.take()[0].verified_by(&secret));
 }
 
 #[tokio::test]

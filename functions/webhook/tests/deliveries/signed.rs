@@ -155,19 +155,6 @@ async fn a_rotation_is_seen_within_a_minute() {
 }
 
 #[tokio::test]
-async fn an_owner_without_a_secret_gets_one_on_its_first_use() {
-    let house = House::build().await;
-    let owner = house.user(None::<fn(domain::id::UserId) -> Signing>).await;
-    let job = house.job(owner.id, None).await;
-    house.send(&house.message(&job, Endpoint::Job)).await;
-    assert_eq!(house.step().await, (1, 0));
-    let owner = house.store.user(owner.id).await.unwrap().unwrap();
-    let sealed = owner.signing.expect("a secret").current;
-    let secret = SealKey::from_secret(DATA_KEY).open(&sealed, &owner.id.to_string()).unwrap();
-    assert!(house.sink.take()[0].verified_by(&secret));
-}
-
-#[tokio::test]
 async fn a_secret_that_cannot_be_opened_is_a_failed_attempt_that_its_owner_sees() {
     let house = House::build().await;
     let signing = |owner: domain::id::UserId| {
@@ -202,7 +189,11 @@ async fn without_any_secret_nothing_is_sent_and_the_record_says_which_is_missing
         SealKey::from_secret("lost").seal("x", &job.to_string(), house.ambient.entropy())
     };
     let sealed_away = house.job(nobody, Some(&seal)).await;
-    for (job, tells) in [(of_nobody, "owner is gone"), (sealed_away, "webhookSecret")] {
+    let bare_owner = house.user(None::<fn(domain::id::UserId) -> Signing>).await;
+    let unsigned = house.job(bare_owner.id, None).await;
+    let cases =
+        [(of_nobody, "owner is gone"), (sealed_away, "webhookSecret"), (unsigned, "no signing secret")];
+    for (job, tells) in cases {
         let message = house.message(&job, Endpoint::Job);
         house.send(&message).await;
         assert_eq!(house.step().await, (0, 1));
