@@ -95,6 +95,24 @@ id!(
     CancelId,
     "can_"
 );
+id!(
+    /// An API key; not the key itself.
+    KeyId,
+    "key_"
+);
+
+impl RunId {
+    /// The run of one occurrence of a job's schedule: the same whenever it is asked for, so that an occurrence
+    /// that is announced twice starts one run.
+    pub fn of_occurrence(job: JobId, due_at: Moment) -> Self {
+        let due = due_at.as_millis().to_be_bytes();
+        let hash = Sha256::new().chain_update(job.0.as_bytes()).chain_update(due).finalize();
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&due[2..]);
+        bytes[6..].copy_from_slice(&hash[..10]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
 
 impl WebhookId {
     /// The id of what `run`'s `event` sends to `endpoint`: the same whenever it is asked for.

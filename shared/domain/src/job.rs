@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::id::{CancelId, JobId, RunId, UserId};
 use crate::log::Log;
 use crate::payload::Payload;
+use crate::schedule::Schedule;
 use crate::seal::Sealed;
 use crate::time::Moment;
 
@@ -145,6 +146,10 @@ pub struct Job {
     pub version: u64,
     /// How many attempts may follow a run's first.
     pub max_retries: u32,
+    /// How long an attempt may take, in seconds.
+    pub timeout_seconds: u32,
+    /// When it runs by itself, and how far that has come.
+    pub timetable: Option<Timetable>,
     /// Where to tell of its end.
     pub webhook: Option<JobWebhook>,
     /// The run that is on, or the last one.
@@ -162,6 +167,9 @@ pub struct Job {
     /// When the table may forget it.
     pub expires_at: Option<Moment>,
 }
+
+/// The longest that an attempt may take, in seconds, and the default: a worker lives for 60.
+pub const LONGEST_TIMEOUT: u32 = 50;
 
 /// Where a job's payload is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +192,28 @@ pub struct JobWebhook {
     pub secret: Option<Sealed>,
 }
 
+/// A job's schedule, and how far it has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timetable {
+    /// When the job runs by itself.
+    pub schedule: Schedule,
+    /// The job's version at the last change of the schedule: what was sent before it is void.
+    pub rev: u64,
+    /// The next occurrence; `None` when the last one has been dealt with. A pause keeps it.
+    pub next: Option<Moment>,
+    /// The last occurrence that was dealt with: it started a run, or was skipped.
+    pub fired_through: Option<Moment>,
+    /// How many occurrences have started a run.
+    pub fires: u32,
+}
+
+impl Timetable {
+    /// When it starts a run by itself: not while it is paused.
+    pub fn due(&self) -> Option<Moment> {
+        self.next.filter(|_| !self.schedule.paused)
+    }
+}
+
 /// One run: all attempts between a start and an end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -196,6 +226,9 @@ pub struct Run {
     /// When it was asked for.
     #[serde(with = "crate::time::millis")]
     pub started_at: Moment,
+    /// Which occurrence of the schedule it is, if nobody started it by hand.
+    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Moment>,
     /// Who works on it, and until when that is believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
@@ -236,6 +269,7 @@ impl Run {
             id,
             attempt: 0,
             started_at,
+            due_at: None,
             lease: None,
             not_before: None,
             completed_at: None,

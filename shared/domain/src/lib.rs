@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or rolls dice: time and randomness are arguments. The other rooms
 //! store these records, send these messages and translate these errors; the decisions are made here.
 
+pub mod api_key;
 pub mod delivery;
 pub mod event;
 pub mod filter;
@@ -14,6 +15,7 @@ pub mod log;
 pub mod message;
 pub mod payload;
 pub mod retry;
+pub mod schedule;
 pub mod seal;
 pub mod signature;
 pub mod task;

@@ -1,11 +1,12 @@
 //! The life of a job: every change of state, as a function from a record to the next record.
 //!
 //! ```text
-//!            run                        task ends
+//!          run, or due                  task ends
 //! pending ---------> running ---------------------------> completed
 //!    ^                  |  \--- attempts left: waits and tries again (still running)
 //!    |                  |  \--- none left --------------> failed
-//!  created              +------ cancel -----------------> cancelled
+//!    +------------------+------ cancel -----------------> cancelled
+//!     its schedule goes on
 //! ```
 //!
 //! The store writes what these functions return under the condition that the record still has the version
@@ -22,11 +23,24 @@ use crate::log::{MAX_ERROR_BYTES, cut};
 use crate::time::Moment;
 
 mod accept;
+mod fire;
+mod timetable;
 
-pub use accept::{Burial, Verdict, accept, bury};
+pub use accept::{Burial, Trigger, Verdict, accept, bury};
+pub use fire::{MISSED_AFTER, MOST_BACKFILLED, READ_AHEAD};
+pub use timetable::{CannotRest, pause, reschedule, resume, scheduled};
 
 /// How long a claim is believed: longer than a worker may live, so that two never work on one attempt.
 pub const LEASE: Duration = Duration::from_secs(65);
+
+/// The moment of a change, and how long what ends then is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Present {
+    /// The moment.
+    pub now: Moment,
+    /// How long; for ever if not set.
+    pub keep: Option<Duration>,
+}
 
 /// Why a job cannot start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -97,40 +111,60 @@ pub fn may_rerun(job: &Job) -> Result<(), CannotStart> {
     }
 }
 
-/// The job, running under `run`. Whoever writes this over an ended run archives that run first.
+/// The job, running under `run`, because somebody said so. Whoever writes this over an ended run archives that
+/// run first.
 pub fn start(job: &Job, run: RunId, now: Moment) -> Job {
     let mut next = touched(job, now);
-    next.status = Status::Running;
-    next.cancel_id = None;
-    next.expires_at = None;
-    next.run = Some(Run::new(run, now));
+    begin_by_hand(&mut next, run, now);
     next.log.add(now, Status::Running, "queued", None);
     next
+}
+
+/// A job that has one run to make has it now.
+fn begin_by_hand(job: &mut Job, run: RunId, now: Moment) {
+    begin(job, Run::new(run, now));
+    if let Some(table) = job.timetable.as_mut().filter(|table| !table.schedule.is_recurring()) {
+        if let Some(due) = table.next.take() {
+            job.log.add(now, Status::Running, format!("started by hand instead of at {due}"), None);
+        }
+    }
+}
+
+fn begin(job: &mut Job, run: Run) {
+    job.status = Status::Running;
+    job.cancel_id = None;
+    job.expires_at = None;
+    job.run = Some(run);
 }
 
 /// The job with its next attempt in the hands of `holder`.
 pub fn claim(job: &Job, run: RunId, holder: u32, now: Moment) -> Job {
     let mut next = touched(job, now);
-    let current = next.run.take().filter(|current| current.id == run);
-    let mut current = current.unwrap_or_else(|| Run::new(run, now));
-    let lost = current.lease.is_some();
-    current.attempt += 1;
-    current.lease = Some(Lease { until: now.plus(LEASE), holder });
-    current.not_before = None;
-    next.status = Status::Running;
-    next.cancel_id = None;
-    next.expires_at = None;
-    if lost {
-        let error = "the worker that held it stopped without an answer";
-        next.log.add(now, Status::Running, format!("attempt {} lost", current.attempt - 1), Some(error));
+    if next.run.as_ref().is_none_or(|current| current.id != run) {
+        begin_by_hand(&mut next, run, now);
     }
-    next.log.add(now, Status::Running, format!("attempt {} started", current.attempt), None);
-    next.run = Some(current);
+    hold(&mut next, holder, now);
     next
 }
 
+/// Puts the next attempt of the run that is on into the hands of `holder`.
+fn hold(job: &mut Job, holder: u32, now: Moment) {
+    let Some(run) = job.run.as_mut() else { return };
+    let lost = run.lease.is_some();
+    run.attempt += 1;
+    run.lease = Some(Lease { until: now.plus(LEASE), holder });
+    run.not_before = None;
+    let number = run.attempt;
+    if lost {
+        let error = "the worker that held it stopped without an answer";
+        job.log.add(now, Status::Running, format!("attempt {} lost", number - 1), Some(error));
+    }
+    job.log.add(now, Status::Running, format!("attempt {number} started"), None);
+}
+
 /// The job after its attempt has ended.
-pub fn finish(job: &Job, attempt: Attempt, ending: &Ending, now: Moment) -> Result<Job, Fenced> {
+pub fn finish(job: &Job, attempt: Attempt, ending: &Ending, at: Present) -> Result<Job, Fenced> {
+    let now = at.now;
     let mut next = touched(job, now);
     let mut run = held(&mut next, attempt)?;
     run.lease = None;
@@ -138,7 +172,7 @@ pub fn finish(job: &Job, attempt: Attempt, ending: &Ending, now: Moment) -> Resu
         Ending::Done { result } => {
             run.result.clone_from(result);
             run.last_error = None;
-            end(&mut next, run, Status::Completed, format!("attempt {} completed", attempt.number), now);
+            end(&mut next, run, Status::Completed, format!("attempt {} completed", attempt.number), at);
         }
         Ending::Failed { error, delay } if attempt.number <= job.max_retries => {
             run.last_error = Some(cut(error, MAX_ERROR_BYTES));
@@ -150,25 +184,25 @@ pub fn finish(job: &Job, attempt: Attempt, ending: &Ending, now: Moment) -> Resu
         }
         Ending::Failed { error, .. } | Ending::Refused { error } => {
             run.last_error = Some(cut(error, MAX_ERROR_BYTES));
-            end(&mut next, run, Status::Failed, format!("attempt {} failed, the last", attempt.number), now);
+            end(&mut next, run, Status::Failed, format!("attempt {} failed, the last", attempt.number), at);
         }
     }
     Ok(next)
 }
 
 /// The job after its last attempt's lease has lapsed: nobody will end it, so it ends as failed.
-pub fn lose(job: &Job, now: Moment) -> Option<Job> {
-    let mut next = touched(job, now);
+pub fn lose(job: &Job, at: Present) -> Option<Job> {
+    let mut next = touched(job, at.now);
     let mut run = next.run.take()?;
     run.lease = None;
     run.last_error = Some(format!("worker-lost: attempt {} ended without an answer", run.attempt));
-    end(&mut next, run, Status::Failed, "given up".to_owned(), now);
+    end(&mut next, run, Status::Failed, "given up".to_owned(), at);
     Some(next)
 }
 
 /// The job after its message has been received too often: it ends as failed.
-pub fn dead_letter(job: &Job, now: Moment) -> Option<Job> {
-    let mut next = touched(job, now);
+pub fn dead_letter(job: &Job, at: Present) -> Option<Job> {
+    let mut next = touched(job, at.now);
     let mut run = next.run.take()?;
     run.lease = None;
     run.dead_lettered = true;
@@ -176,13 +210,14 @@ pub fn dead_letter(job: &Job, now: Moment) -> Option<Job> {
         "dead-lettered: its worker died again and again, the last time in attempt {}",
         run.attempt.max(1)
     ));
-    end(&mut next, run, Status::Failed, "dead-lettered".to_owned(), now);
+    end(&mut next, run, Status::Failed, "dead-lettered".to_owned(), at);
     Some(next)
 }
 
-/// The job, cancelled; `None` if it has ended already. A job that never ran ends under `run`, so that its
-/// webhook has a run to tell of.
-pub fn cancel(job: &Job, cancel: CancelId, run: RunId, now: Moment) -> Option<Job> {
+/// The job, cancelled; `None` if it has ended already. A job that no run is on of ends under `run`, so that its
+/// webhook has a run to tell of; whoever writes this archives the run that it replaces. Its schedule is over.
+pub fn cancel(job: &Job, cancel: CancelId, run: RunId, at: Present) -> Option<Job> {
+    let now = at.now;
     if job.status.is_end() {
         return None;
     }
@@ -193,7 +228,11 @@ pub fn cancel(job: &Job, cancel: CancelId, run: RunId, now: Moment) -> Option<Jo
     };
     current.lease = None;
     next.cancel_id = Some(cancel);
-    end(&mut next, current, Status::Cancelled, "cancelled".to_owned(), now);
+    if let Some(table) = &mut next.timetable {
+        table.rev = next.version;
+        table.next = None;
+    }
+    end(&mut next, current, Status::Cancelled, "cancelled".to_owned(), at);
     Some(next)
 }
 
@@ -224,14 +263,27 @@ fn held(job: &mut Job, attempt: Attempt) -> Result<Run, Fenced> {
     job.run.take().ok_or(Fenced)
 }
 
-fn end(job: &mut Job, mut run: Run, outcome: Status, message: String, now: Moment) {
+/// Ends the run. The job ends with it, unless its schedule goes on.
+fn end(job: &mut Job, mut run: Run, outcome: Status, message: String, at: Present) {
+    let now = at.now;
     run.not_before = None;
     run.completed_at = Some(now);
     run.outcome = Some(outcome);
-    job.status = outcome;
     let error = run.last_error.clone().filter(|_| outcome == Status::Failed);
     job.log.add(now, outcome, message, error.as_deref());
     job.run = Some(run);
+    if job.timetable.as_ref().is_some_and(|table| table.next.is_some()) {
+        job.status = Status::Pending;
+    } else {
+        job.status = outcome;
+        job.expires_at = at.keep.map(|keep| now.plus(keep));
+    }
+}
+
+/// The ended run that a change leaves out of the record: whoever writes `next` over `job` archives it first.
+pub fn put_aside<'a>(job: &'a Job, next: &Job) -> Option<&'a Run> {
+    let gone = |run: &&Run| next.run.as_ref().is_none_or(|now| now.id != run.id);
+    job.run.as_ref().filter(|run| run.outcome.is_some()).filter(gone)
 }
 
 #[cfg(test)]

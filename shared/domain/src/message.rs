@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CancelId, JobId, RunId, UserId, WebhookId};
+use crate::time::Moment;
 
 /// A message of the three job queues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,36 @@ pub enum JobMessage {
         #[serde(default, skip_serializing_if = "is_zero")]
         rescued: u32,
     },
+    /// Run the job for one occurrence of its schedule, if that is still the next one.
+    Fire {
+        /// The job.
+        job_id: JobId,
+        /// The run of that occurrence.
+        run_id: RunId,
+        /// The state of the schedule that the occurrence belongs to.
+        schedule_rev: u64,
+        /// The occurrence.
+        #[serde(with = "crate::time::millis")]
+        due_at: Moment,
+        /// How often it was taken out of the dead-letter queue.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        rescued: u32,
+    },
+    /// Tell the owner that this run of the job has failed for good.
+    Notice {
+        /// The job.
+        job_id: JobId,
+        /// The run.
+        run_id: RunId,
+    },
+    /// Remove all jobs of a user who has deleted the account, and then the user.
+    PurgeUser {
+        /// The user.
+        user_id: UserId,
+        /// How many rounds have gone before: the last one looks again after the index has settled.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        round: u32,
+    },
     /// Remove what a deleted job left behind.
     Purge {
         /// The job.
@@ -33,10 +64,20 @@ impl JobMessage {
         Self::Run { job_id, run_id, version, rescued: 0 }
     }
 
-    /// The job it is about.
-    pub fn job_id(&self) -> JobId {
+    /// The message of one occurrence of a job's schedule.
+    pub fn fire(job_id: JobId, schedule_rev: u64, due_at: Moment) -> Self {
+        let run_id = RunId::of_occurrence(job_id, due_at);
+        Self::Fire { job_id, run_id, schedule_rev, due_at, rescued: 0 }
+    }
+
+    /// The job it is about, if it is about one.
+    pub fn job_id(&self) -> Option<JobId> {
         match self {
-            Self::Run { job_id, .. } | Self::Purge { job_id } => *job_id,
+            Self::Run { job_id, .. }
+            | Self::Fire { job_id, .. }
+            | Self::Notice { job_id, .. }
+            | Self::Purge { job_id } => Some(*job_id),
+            Self::PurgeUser { .. } => None,
         }
     }
 }

@@ -2,20 +2,42 @@
 
 use std::time::Duration;
 
-use super::{claim, dead_letter, lose, start};
+use super::{Present, begin_by_hand, claim, dead_letter, fire, lose, touched};
 use crate::id::RunId;
-use crate::job::{Job, Run, Status};
+use crate::job::{Job, Status};
 use crate::time::Moment;
 
-/// What a worker does about a `run` message.
+/// What a message says of the run that it announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Somebody started the job as it stood at this version.
+    Run {
+        /// The version.
+        version: u64,
+    },
+    /// An occurrence of its schedule.
+    Fire {
+        /// The state of the schedule that the occurrence belongs to.
+        rev: u64,
+        /// The occurrence.
+        due_at: Moment,
+    },
+}
+
+/// What a worker does about a message. Where a record is to be written, the run that it replaces is archived
+/// first ([`put_aside`](super::put_aside)).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// Write this record, and work on it if the write succeeds. `archive` is an ended run to put aside first.
+    /// Write this record, and work on it if the write succeeds.
     Claim {
         /// The record with the attempt claimed.
         next: Box<Job>,
-        /// The run that it replaces.
-        archive: Option<Run>,
+    },
+    /// An occurrence is due, of a task whose time passes in the queue: write this record, and send the run's
+    /// message with a delay.
+    Hold {
+        /// The record, running.
+        next: Box<Job>,
     },
     /// Somebody holds it, or it is too early: hide the message until then.
     Wait {
@@ -27,26 +49,37 @@ pub enum Verdict {
         /// The record, ended.
         next: Box<Job>,
     },
+    /// The occurrence starts nothing: write this record, then send what it owes if that ended the job.
+    Skip {
+        /// The record, one or more occurrences further.
+        next: Box<Job>,
+    },
+    /// Its turn comes when the run that is on has ended, and that will announce it: acknowledge.
+    Later,
     /// The run has ended: send the deliveries that are not known to be sent, and acknowledge.
     Settle,
     /// It may be about a run that was put aside; if there is none, it is about nothing: acknowledge.
     Stale,
 }
 
-/// Decides about a message `{run, version}` at `now`; `holder` marks the claim if it comes to one.
+/// Decides about a message about `run`; `holder` marks the claim if it comes to one, and `held_back` says that
+/// the task's time passes in the queue.
 ///
 /// A message may come twice, late, or before the write that it announces. It may claim the job if the job runs
-/// under its run, or still stands as its sender saw it.
-pub fn accept(job: &Job, run: RunId, version: u64, holder: u32, now: Moment) -> Verdict {
+/// under its run, still stands as its sender saw it, or waits for this very occurrence.
+pub fn accept(job: &Job, run: RunId, trigger: Trigger, holder: u32, held_back: bool, at: Present) -> Verdict {
+    let now = at.now;
     if job.deleted_at.is_some() {
         return Verdict::Stale;
     }
     let Some(current) = job.run.as_ref().filter(|current| current.id == run) else {
-        if job.version != version || job.status == Status::Running {
-            return Verdict::Stale;
-        }
-        let archive = job.run.clone().filter(|earlier| earlier.outcome.is_some());
-        return Verdict::Claim { next: Box::new(claim(job, run, holder, now)), archive };
+        return match trigger {
+            Trigger::Fire { rev, due_at } => fire::accept(job, rev, due_at, holder, held_back, at),
+            Trigger::Run { version } if job.version != version || job.status == Status::Running => {
+                Verdict::Stale
+            }
+            Trigger::Run { .. } => Verdict::Claim { next: Box::new(claim(job, run, holder, now)) },
+        };
     };
     if job.status != Status::Running {
         return Verdict::Settle;
@@ -57,9 +90,9 @@ pub fn accept(job: &Job, run: RunId, version: u64, holder: u32, now: Moment) -> 
         }
         (_, Some(not_before)) if not_before > now => Verdict::Wait { until: not_before },
         (Some(_), _) if current.attempt > job.max_retries => {
-            lose(job, now).map_or(Verdict::Stale, |next| Verdict::Lose { next: Box::new(next) })
+            lose(job, at).map_or(Verdict::Stale, |next| Verdict::Lose { next: Box::new(next) })
         }
-        _ => Verdict::Claim { next: Box::new(claim(job, run, holder, now)), archive: None },
+        _ => Verdict::Claim { next: Box::new(claim(job, run, holder, now)) },
     }
 }
 
@@ -78,29 +111,37 @@ pub enum Burial {
     },
     /// The run has ended: send the deliveries that are not known to be sent.
     Settle,
-    /// It is about nothing any more.
+    /// It is about nothing any more, or about what is announced again by itself.
     Stale,
 }
 
-/// Decides about a dead letter `{run, version}` at `now`, under the same fence as [`accept`].
+/// Decides about a dead letter about `run`, under the same fence as [`accept`].
 ///
 /// While attempts are left it is sent afresh, but only once (`rescued`): a worker that dies before it can claim
 /// uses up no attempt, and the job must end all the same.
-pub fn bury(job: &Job, run: RunId, version: u64, rescued: u32, now: Moment) -> Burial {
-    match accept(job, run, version, 0, now) {
+pub fn bury(job: &Job, run: RunId, trigger: Trigger, rescued: u32, at: Present) -> Burial {
+    match accept(job, run, trigger, 0, false, at) {
         Verdict::Wait { until } => return Burial::Resend { from: until },
         Verdict::Settle => return Burial::Settle,
-        Verdict::Stale => return Burial::Stale,
-        Verdict::Claim { .. } | Verdict::Lose { .. } => {}
+        Verdict::Stale | Verdict::Later => return Burial::Stale,
+        // Its message is due again at the next check of the schedule, which the skip then passes.
+        Verdict::Skip { .. } if rescued > 0 => return Burial::Stale,
+        Verdict::Skip { .. } => return Burial::Resend { from: at.now },
+        Verdict::Claim { .. } | Verdict::Hold { .. } | Verdict::Lose { .. } => {}
     }
-    let attempts = job.run.as_ref().filter(|current| current.id == run).map_or(0, |current| current.attempt);
-    if attempts <= job.max_retries && rescued == 0 {
-        return Burial::Resend { from: now };
+    let current = job.run.as_ref().filter(|current| current.id == run);
+    if current.map_or(0, |current| current.attempt) <= job.max_retries && rescued == 0 {
+        return Burial::Resend { from: at.now };
     }
     let mut running = job.clone();
-    if job.run.as_ref().is_none_or(|current| current.id != run) {
+    if current.is_none() {
         // It was never written as running: it ends under the run that its message announces.
-        running = Job { version: job.version, ..start(job, run, now) };
+        match trigger {
+            Trigger::Run { .. } => begin_by_hand(&mut running, run, at.now),
+            Trigger::Fire { due_at, .. } => {
+                running = Job { version: job.version, ..fire::begun(&touched(job, at.now), due_at, at) };
+            }
+        }
     }
-    dead_letter(&running, now).map_or(Burial::Stale, |next| Burial::End { next: Box::new(next) })
+    dead_letter(&running, at).map_or(Burial::Stale, |next| Burial::End { next: Box::new(next) })
 }
