@@ -73,6 +73,7 @@ pub(crate) async fn register(
         role: app.config.role(&email),
         signing: None,
         tokens_valid_after: None,
+        deleted_at: None,
         created_at: now,
         version: 1,
     };

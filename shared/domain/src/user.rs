@@ -1,6 +1,7 @@
 //! Accounts: what a name, an e-mail address and a password may be, and the record of a user.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -36,14 +37,30 @@ pub struct User {
     /// What signs its webhooks, once one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<Signing>,
-    /// Tokens that were issued before are dead.
+    /// When all tokens were last made dead at once. A token names the value it was issued under, and is believed
+    /// as long as that still stands here.
     #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
     pub tokens_valid_after: Option<Moment>,
+    /// When the account was deleted: from then on the user counts as absent, until all that was theirs is gone.
+    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Moment>,
     /// When it registered.
     #[serde(with = "crate::time::millis")]
     pub created_at: Moment,
     /// Grows by one with each write, and fences it.
     pub version: u64,
+}
+
+impl User {
+    /// The user with every token dead that was issued so far.
+    ///
+    /// The moment is never one that stood here before, or tokens of that time would live again: a machine's
+    /// clock may be behind the one that wrote it.
+    #[must_use]
+    pub fn without_tokens(self, now: Moment) -> Self {
+        let after = self.tokens_valid_after.map_or(now, |last| now.max(last.plus(Duration::from_millis(1))));
+        Self { tokens_valid_after: Some(after), ..self }
+    }
 }
 
 /// The secret that signs a user's webhooks, sealed, and the one before it while a rotation lasts.
