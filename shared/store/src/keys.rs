@@ -7,6 +7,9 @@
 //! | a user's jobs by status and priority | Query `list`, `<userId>#<status>#<priority>`, merged by id |
 //! | a user's deliveries by state | Query `list`, `DELIVERIES#<userId>#<state>`, merged by id |
 //! | a caller's record and whether the token is dead | BatchGetItem of two keys |
+//! | a caller's API key | GetItem `KEY#<sha256 of the key>` / `KEY`, then of the user |
+//! | a user's API keys | Query `list`, `KEYS#<userId>`, then BatchGetItem |
+//! | all users | Query `list`, `USERS`, then BatchGetItem |
 //! | log in by e-mail or by name | GetItem of the lock, then of the user |
 //! | how often in this window | UpdateItem `RATE#<scope>#<subject>#<window>` |
 //! | what this key created before | GetItem `IDEMP#<userId>#<key>` |
@@ -22,6 +25,7 @@ pub(crate) const JOB: &str = "JOB";
 pub(crate) const PAYLOAD: &str = "PAYLOAD";
 pub(crate) const PROFILE: &str = "PROFILE";
 pub(crate) const LOCK: &str = "LOCK";
+pub(crate) const KEY: &str = "KEY";
 pub(crate) const RUN_PREFIX: &str = "RUN#";
 pub(crate) const DELIVERY_PREFIX: &str = "DELIVERY#";
 
@@ -47,6 +51,15 @@ pub(crate) fn email(digest: &str) -> String {
 
 pub(crate) fn name(digest: &str) -> String {
     format!("NAME#{digest}")
+}
+
+pub(crate) fn api_key(digest: &str) -> String {
+    format!("KEY#{digest}")
+}
+
+/// The `list` partition of a user's API keys.
+pub(crate) fn key_cell(user: UserId) -> String {
+    format!("KEYS#{user}")
 }
 
 pub(crate) fn revoked(jti: &str) -> String {

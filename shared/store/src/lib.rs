@@ -10,6 +10,8 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
+mod accounts;
+mod api_keys;
 mod cells;
 mod create;
 mod deliveries;
@@ -24,12 +26,14 @@ pub mod schema;
 mod sessions;
 mod users;
 
+pub use accounts::UserPage;
+pub use api_keys::KeyMade;
 pub use create::{Claimed, Created, IdempotencyKey, NewJob};
 pub use deliveries::{DeliveryContext, DeliveryPage};
 pub use error::StoreError;
 pub use jobs::{JobAndAll, Replaced};
 pub use lists::{JobPage, Total};
-pub use rates::{Count, Window};
+pub use rates::{Count, Hold, Window};
 pub use sessions::Session;
 pub use users::CreateUserError;
 

@@ -9,7 +9,7 @@ use crate::{Store, StoreError, keys, users};
 /// What the table knows of a token.
 #[derive(Debug)]
 pub struct Session {
-    /// The user it names, if there still is one.
+    /// The user it names, if there still is one that was not deleted.
     pub user: Option<User>,
     /// Whether it was revoked.
     pub revoked: bool,
@@ -30,7 +30,9 @@ impl Store {
         let mut session = Session { user: None, revoked: false };
         for item in self.batch_get(wanted, true).await? {
             match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
-                Some(keys::PROFILE) => session.user = Some(users::read(item)?),
+                Some(keys::PROFILE) => {
+                    session.user = Some(users::read(item)?).filter(|user| user.deleted_at.is_none());
+                }
                 _ => session.revoked = true,
             }
         }

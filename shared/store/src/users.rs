@@ -54,8 +54,13 @@ impl Store {
         Err(StoreError::Busy("two registrations raced for a name".to_owned()).into())
     }
 
-    /// The user of that id.
+    /// The user of that id, unless the account was deleted.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.user_even_deleted(id).await?.filter(|user| user.deleted_at.is_none()))
+    }
+
+    /// As [`user`](Self::user), and the mark that a deleted account leaves too.
+    pub async fn user_even_deleted(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.get(keys::user(id), keys::PROFILE).await?.map(read).transpose()
     }
 
@@ -96,12 +101,12 @@ impl Store {
         }
     }
 
-    async fn holder(&self, lock: &str) -> Result<Option<UserId>, StoreError> {
+    pub(crate) async fn holder(&self, lock: &str) -> Result<Option<UserId>, StoreError> {
         let item = self.get(lock.to_owned(), keys::LOCK).await?;
         Ok(item.and_then(|item| item.get("userId")?.as_s().ok()?.parse().ok()))
     }
 
-    fn take(&self, lock: &str, user: UserId) -> Result<TransactWriteItem, StoreError> {
+    pub(crate) fn take(&self, lock: &str, user: UserId) -> Result<TransactWriteItem, StoreError> {
         let mut item = keys::key(lock, keys::LOCK);
         item.insert("userId".to_owned(), keys::text(user.to_string()));
         let put = Put::builder()
@@ -126,17 +131,19 @@ impl Store {
 }
 
 /// The places in a transaction whose condition failed.
-fn taken(error: &TransactWriteItemsError) -> Vec<usize> {
+pub(crate) fn taken(error: &TransactWriteItemsError) -> Vec<usize> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return Vec::new() };
     let reasons = cancelled.cancellation_reasons().iter().enumerate();
     reasons.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed")).map(|(i, _)| i).collect()
 }
 
-fn write(user: &User) -> Result<Item, StoreError> {
+pub(crate) fn write(user: &User) -> Result<Item, StoreError> {
     let mut item: Item = to_item(user).map_err(|e| StoreError::unreadable("a user cannot be written", e))?;
     item.extend(keys::key(keys::user(user.id), keys::PROFILE));
-    item.insert("listPk".to_owned(), keys::text(keys::USERS));
-    item.insert("listSk".to_owned(), keys::text(user.id.to_string()));
+    if user.deleted_at.is_none() {
+        item.insert("listPk".to_owned(), keys::text(keys::USERS));
+        item.insert("listSk".to_owned(), keys::text(user.id.to_string()));
+    }
     Ok(item)
 }
 

@@ -4,6 +4,8 @@
 
 mod desk;
 
+mod accounts;
+mod api_keys;
 mod create;
 mod deliveries;
 mod failures;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use store::{Count, StoreError, Window};
+use store::{Count, Hold, Store, StoreError, Window};
 use testkit::{Fault, When};
 
 use crate::desk::Desk;
@@ -70,4 +70,60 @@ async fn the_table_forgets_a_window_after_it_has_passed() {
     desk.pass(901);
     assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 1);
     assert_eq!(desk.sound.window_count("run", "ann", window).await.unwrap(), 0);
+}
+
+async fn hold(store: &Store, window: Window) -> Hold {
+    store.hold_in_window("login", "ann", window, 3).await.unwrap()
+}
+
+async fn settle(store: &Store, window: Window, counts: bool) {
+    store.settle_in_window("login", "ann", window, counts).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_held_counts_until_it_is_given_back() {
+    let desk = Desk::new().await;
+    let (store, window) = (&desk.sound, window(&desk));
+    let all = join_all((0..20).map(|_| hold(store, window))).await;
+    assert_eq!(all.iter().filter(|hold| **hold == Hold::Held).count(), 3);
+    assert_eq!(hold(store, window).await, Hold::Refused { settled: false });
+    settle(store, window, true).await;
+    assert_eq!(hold(store, window).await, Hold::Refused { settled: false });
+    settle(store, window, false).await;
+    assert_eq!(hold(store, window).await, Hold::Held);
+    settle(store, window, true).await;
+    settle(store, window, true).await;
+    assert_eq!(hold(store, window).await, Hold::Refused { settled: true });
+    assert_eq!(store.window_count("login", "ann", window).await.unwrap(), 3);
+    // Nothing is held any more, so nothing can be given back.
+    settle(store, window, false).await;
+    assert_eq!(hold(store, window).await, Hold::Refused { settled: true });
+    desk.pass(900);
+    assert_eq!(hold(store, self::window(&desk)).await, Hold::Held);
+}
+
+#[tokio::test]
+async fn a_window_that_nobody_holds_has_nothing_to_settle() {
+    let desk = Desk::new().await;
+    let window = window(&desk);
+    settle(&desk.sound, window, false).await;
+    settle(&desk.sound, window, true).await;
+    assert_eq!(desk.sound.window_count("login", "ann", window).await.unwrap(), 0);
+    assert_eq!(hold(&desk.sound, window).await, Hold::Held);
+}
+
+#[tokio::test]
+async fn a_hold_that_was_not_heard_of_is_to_the_callers_disadvantage() {
+    let desk = Desk::new().await;
+    let window = window(&desk);
+    desk.bed.faults.plan(When::Nth(0), Fault::AnswerLost, Some("UpdateItem"));
+    assert_eq!(hold(&desk.patient, window).await, Hold::Held);
+    settle(&desk.sound, window, false).await;
+    assert_eq!(desk.sound.window_count("login", "ann", window).await.unwrap(), 1);
+    desk.bed.faults.plan(When::Nth(0), Fault::Unreached, Some("UpdateItem"));
+    let told = desk.blunt.hold_in_window("login", "ann", window, 3).await;
+    assert!(matches!(told, Err(StoreError::Busy(_))));
+    desk.bed.faults.plan(When::Nth(0), Fault::Unreached, Some("UpdateItem"));
+    let told = desk.blunt.settle_in_window("login", "ann", window, false).await;
+    assert!(matches!(told, Err(StoreError::Busy(_))));
 }
