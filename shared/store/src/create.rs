@@ -65,8 +65,8 @@ impl Store {
         key: Option<IdempotencyKey<'_>>,
         now: Moment,
     ) -> Result<Created, StoreError> {
-        let (job, apart) = job_item::place_payload(new.job, new.payload)?;
-        let item = job_item::write(&job)?;
+        let (job, apart) = job_item::place_payload(new.job, new.payload, self.shards)?;
+        let item = job_item::write(&job, self.shards)?;
         if apart.is_none() && key.is_none() {
             // The id has 74 random bits: only this very call can have written it before.
             let sent = self

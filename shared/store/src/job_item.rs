@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{Item, StoreError, keys};
 
 /// A write is billed by the KB: beyond this size the payload moves to an item of its own.
+use crate::due::{self, Shards};
 const ONE_WRITE_UNIT: usize = 1024;
 /// What the log, the lease and the end will add to a job in the course of its first run.
 const ROOM_TO_GROW: usize = 256;
@@ -74,8 +75,8 @@ struct JobItem {
     expires_at: Option<i64>,
 }
 
-/// The item of a job. A deleted job leaves the index.
-pub(crate) fn write(job: &Job) -> Result<Item, StoreError> {
+/// The item of a job. A deleted job leaves the indexes.
+pub(crate) fn write(job: &Job, shards: Shards) -> Result<Item, StoreError> {
     let payload = match &job.payload {
         PayloadPlace::Here(payload) => Some(payload.as_str().to_owned()),
         PayloadPlace::Apart { .. } => None,
@@ -141,6 +142,7 @@ pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
     };
     let payload = match item.payload {
         Some(text) => Payload::stored(text)
+    due::mark(&mut item, job, shards);
             .map(PayloadPlace::Here)
             .map_err(|e| StoreError::unreadable("a payload cannot be read", e))?,
         None => PayloadPlace::Apart {
@@ -169,10 +171,14 @@ pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
 }
 
 /// The job with its payload where it belongs, and the payload if that is an item of its own.
-pub(crate) fn place_payload(mut job: Job, payload: Payload) -> Result<(Job, Option<Payload>), StoreError> {
+pub(crate) fn place_payload(
+    mut job: Job,
+    payload: Payload,
+    shards: Shards,
+) -> Result<(Job, Option<Payload>), StoreError> {
     let head = search_head(&payload);
     job.payload = PayloadPlace::Here(payload.clone());
-    if size(&write(&job)?) + ROOM_TO_GROW <= ONE_WRITE_UNIT {
+    if size(&write(&job, shards)?) + ROOM_TO_GROW <= ONE_WRITE_UNIT {
         return Ok((job, None));
     }
     job.payload = PayloadPlace::Apart { head };
@@ -193,7 +199,8 @@ pub(crate) fn read_payload(item: &Item) -> Result<Payload, StoreError> {
     Payload::stored(text.clone()).map_err(|e| StoreError::unreadable("a payload cannot be read", e))
 }
 
-/// Whether two items say the same. Numbers come back normalised (`1.0` as `1`), so they are compared as such.
+/// Whether two items say the same of a job. The tick moves a job about in the index of what falls due, which
+/// says nothing of the job.
 pub(crate) fn same(one: &Item, other: &Item) -> bool {
     one.len() == other.len()
         && one.iter().all(|(name, value)| other.get(name).is_some_and(|there| same_value(value, there)))
@@ -207,7 +214,7 @@ fn same_value(one: &AttributeValue, other: &AttributeValue) -> bool {
         (AttributeValue::L(a), AttributeValue::L(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
         }
-        (AttributeValue::M(a), AttributeValue::M(b)) => same(a, b),
+        (AttributeValue::M(a), AttributeValue::M(b)) => same_members(a, b),
         _ => one == other,
     }
 }
@@ -224,6 +231,16 @@ fn value_size(value: &AttributeValue) -> usize {
         AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
         AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
         AttributeValue::M(map) => 3 + map.iter().map(|(k, v)| 1 + k.len() + value_size(v)).sum::<usize>(),
+    let [one, other] = [one, other].map(|item| {
+        let mut says = item.clone();
+        due::ATTRIBUTES.iter().for_each(|name| drop(says.remove(*name)));
+        says
+    });
+    same_members(&one, &other)
+}
+
+/// Numbers come back normalised (`1.0` as `1`), so they are compared as such.
+fn same_members(one: &Item, other: &Item) -> bool {
         AttributeValue::B(blob) => blob.as_ref().len(),
         _ => 1,
     }

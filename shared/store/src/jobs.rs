@@ -120,7 +120,7 @@ impl Store {
     /// first try took effect, and the record that comes back is the one that was to be written: that counts as
     /// written. A crash before: nothing has changed. A crash after: the record tells what is owed.
     pub async fn replace_job(&self, next: &Job) -> Result<Replaced, StoreError> {
-        let item = job_item::write(next)?;
+        let item = job_item::write(next, self.shards)?;
         let seen = next.version.saturating_sub(1);
         let sent = self
             .client
@@ -147,11 +147,11 @@ impl Store {
     /// Writes a job over the version before it, with a new payload, in one transaction.
     pub async fn replace_job_and_payload(&self, next: Job, payload: Payload) -> Result<Replaced, StoreError> {
         let was_apart = matches!(next.payload, PayloadPlace::Apart { .. });
-        let (next, apart) = job_item::place_payload(next, payload)?;
+        let (next, apart) = job_item::place_payload(next, payload, self.shards)?;
         if apart.is_none() && !was_apart {
             return self.replace_job(&next).await;
         }
-        let item = job_item::write(&next)?;
+        let item = job_item::write(&next, self.shards)?;
         let put = Put::builder()
             .table_name(self.table())
             .set_item(Some(item.clone()))

@@ -6,6 +6,7 @@
 //! | a job with its payload, runs and deliveries | Query `JOB#<jobId>` |
 //! | a user's jobs by status and priority | Query `list`, `<userId>#<status>#<priority>`, merged by id |
 //! | a user's deliveries by state | Query `list`, `DELIVERIES#<userId>#<state>`, merged by id |
+//! | what falls due | Query `due`, `DUE#<shard>` / up to `<millis>` |
 //! | a caller's record and whether the token is dead | BatchGetItem of two keys |
 //! | a caller's API key | GetItem `KEY#<sha256 of the key>` / `KEY`, then of the user |
 //! | a user's API keys | Query `list`, `KEYS#<userId>`, then BatchGetItem |
@@ -18,6 +19,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::DeliveryState;
 use domain::id::{JobId, RunId, UserId, WebhookId};
 use domain::job::{Priority, Status};
+use domain::time::Moment;
 
 use crate::Item;
 
@@ -82,6 +84,26 @@ pub(crate) fn delivery_cell(user: UserId, state: DeliveryState) -> String {
 pub(crate) const USERS: &str = "USERS";
 
 /// A primary key.
+/// The `due` partition of a shard.
+pub(crate) fn due_shard(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+/// Where a job stands in its shard. No schedule reaches back to 1970, and 15 digits last to the year 33658.
+pub(crate) fn due_place(at: Moment, job: JobId) -> String {
+    format!("{:015}#{job}", at.as_millis().max(0))
+}
+
+/// What stands behind every job that stands at this moment or before it.
+pub(crate) fn due_end(until: Moment) -> String {
+    format!("{:015}", until.as_millis().max(0).saturating_add(1))
+}
+
+/// The moment at which a job stands.
+pub(crate) fn due_moment(place: &str) -> Option<Moment> {
+    place.split_once('#')?.0.parse().ok().map(Moment::from_millis)
+}
+
 pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }

@@ -15,6 +15,7 @@ mod api_keys;
 mod cells;
 mod create;
 mod deliveries;
+mod due;
 mod error;
 mod job_item;
 mod jobs;
@@ -31,6 +32,7 @@ pub use api_keys::KeyMade;
 pub use create::{Claimed, Created, IdempotencyKey, NewJob};
 pub use deliveries::{DeliveryContext, DeliveryPage};
 pub use error::StoreError;
+pub use due::{CHECK_BACK, DueCursor, DuePage, DueRow, NotShards, Shards};
 pub use jobs::{JobAndAll, Replaced};
 pub use lists::{JobPage, Total};
 pub use rates::{Count, Hold, Window};
@@ -46,11 +48,19 @@ pub struct Store {
     client: Client,
     table: Arc<str>,
 }
+    shards: Shards,
 
 impl Store {
     /// The table of that name, spoken to by that client.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into().into() }
+        Self { client, table: table.into().into(), shards: Shards::default() }
+    }
+
+    /// With another number of shards of what falls due. Rows that another setting has placed stay where they
+    /// are until their jobs are written again.
+    #[must_use]
+    pub fn with_shards(self, shards: Shards) -> Self {
+        Self { shards, ..self }
     }
 
     pub(crate) fn table(&self) -> &str {

@@ -44,7 +44,7 @@ pub const LIST_PROJECTION: [&str; 23] = [
     "state",
 ];
 /// What a row of `due` carries besides its keys.
-pub const DUE_PROJECTION: [&str; 3] = ["id", "scheduleRev", "nextRunAt"];
+pub const DUE_PROJECTION: [&str; 5] = ["id", "userId", "priority", "scheduleRev", "nextRunAt"];
 
 /// Creates the table with its indexes and its TTL, if it is not there.
 pub async fn create(client: &Client, table: &str) -> Result<(), StoreError> {

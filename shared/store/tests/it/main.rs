@@ -8,6 +8,7 @@ mod accounts;
 mod api_keys;
 mod create;
 mod deliveries;
+mod due;
 mod failures;
 mod lists;
 mod pages;

@@ -12,6 +12,7 @@ use store::{IdempotencyKey, NewJob, Window};
 
 use crate::deliveries::delivery;
 use crate::desk::{Desk, payload};
+use crate::due::{once, row_of, waiting};
 
 /// What went over the wire since the last look, with ids that do not depend on the seed.
 fn requests(desk: &Desk) -> Value {
@@ -147,6 +148,19 @@ async fn listing() {
     same_as_before!("list_jobs", requests(&desk));
     desk.patient.job_deliveries(after, None, 20).await.unwrap();
     same_as_before!("job_deliveries", requests(&desk));
+}
+
+#[tokio::test]
+async fn what_falls_due() {
+    let desk = Desk::new().await;
+    let job = waiting(&desk, &once(&desk, 100));
+    desk.bed.faults.clear();
+    let new = NewJob { job: job.clone(), payload: Payload::empty() };
+    desk.patient.create_job(new, None, desk.now()).await.unwrap();
+    same_as_before!("create_job_with_a_schedule", requests(&desk));
+    desk.patient.due_page(7, desk.now().plus(Duration::from_secs(180)), None).await.unwrap();
+    desk.patient.check_back(&row_of(&job), desk.now()).await.unwrap();
+    same_as_before!("due", requests(&desk));
 }
 
 #[tokio::test]
