@@ -116,7 +116,8 @@ impl Schedule {
 
     /// The IANA name of the timezone whose clock it follows.
     pub fn timezone(&self) -> &str {
-        let named = self.recurrence.as_ref().map(|recurrence| &recurrence.timezone).or(self.timezone.as_ref());
+        let named =
+            self.recurrence.as_ref().map(|recurrence| &recurrence.timezone).or(self.timezone.as_ref());
         named.map_or(zone::UTC, String::as_str)
     }
 

@@ -18,22 +18,53 @@ use crate::time::Moment;
 
 /// The longest that an expression may be: one that lists every minute is not as long.
 const LONGEST: usize = 256;
+const ALIASES: &str = "@hourly, @daily, @weekly, @monthly and @yearly";
+const NAMES: [&str; 6] = ["second", "minute", "hour", "day of the month", "month", "day of the week"];
 
 /// Reads an expression: 5 fields, 6 with the seconds first, or an alias such as `@daily`.
 pub(super) fn read(text: &str) -> Result<Cron, String> {
     if text.len() > LONGEST {
         return Err(format!("must not be longer than {LONGEST} characters"));
     }
-    CronParser::builder().year(Year::Disallowed).build().parse(text).map_err(|refused| match refused {
-        CronError::EmptyPattern => "must not be empty".to_owned(),
-        CronError::InvalidPattern(reason) if !reason.contains("years") => reason,
-        CronError::InvalidPattern(_) => {
-            "must have 5 fields, 6 with the seconds first, or be @hourly, @daily, @weekly, @monthly or @yearly"
-                .to_owned()
+    parser().parse(text).map_err(|refused| {
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        match wrong_field(&fields) {
+            Some((name, field)) => format!("has no valid {name} ({field}): {}", reason(refused)),
+            None if (5..=6).contains(&fields.len()) => reason(refused),
+            None => format!("must have 5 fields, 6 with the seconds first, or be one of {ALIASES}"),
         }
-        CronError::IllegalCharacters(reason) | CronError::ComponentError(reason) => reason,
-        other => other.to_string(),
     })
+}
+
+/// Whether there is any time that matches: not on February 30, for one.
+pub(super) fn comes(cron: &Cron) -> bool {
+    // The calendar repeats every 400 years, to the day of the week, and croner gives up in the year 5000.
+    cron.find_next_occurrence(&jiff::civil::date(4599, 1, 1).at(0, 0, 0, 0), true).is_ok()
+}
+
+fn parser() -> CronParser {
+    CronParser::builder().year(Year::Disallowed).build()
+}
+
+/// The first field that is wrong by itself: croner does not tell.
+fn wrong_field<'a>(fields: &[&'a str]) -> Option<(&'static str, &'a str)> {
+    let names = NAMES.get(6_usize.checked_sub(fields.len())?..)?;
+    let is_wrong = |at: usize| {
+        let alone = fields.iter().enumerate().map(|(i, field)| if i == at { field } else { "*" });
+        parser().parse(&alone.collect::<Vec<_>>().join(" ")).is_err()
+    };
+    let at = (0..fields.len()).find(|at| fields.len() >= 5 && is_wrong(*at))?;
+    Some((names.get(at)?, fields.get(at)?))
+}
+
+/// What croner says, without its own names of things.
+fn reason(refused: CronError) -> String {
+    match refused {
+        CronError::InvalidPattern(reason)
+        | CronError::IllegalCharacters(reason)
+        | CronError::ComponentError(reason) => reason.replace("CronPattern contains", "it contains"),
+        other => other.to_string(),
+    }
 }
 
 /// A cron expression in a timezone.

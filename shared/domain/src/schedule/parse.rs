@@ -8,8 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::every::{Every, Step};
-use super::grid::Grid;
-use super::{Kind, Missed, Recurrence, Schedule, cron, just_before, zone};
+use super::{Kind, Missed, Recurrence, Schedule, cron, zone};
 use crate::input::{Fault, Fields};
 use crate::time::Moment;
 
@@ -90,7 +89,8 @@ fn recur(inner: &mut Reader, timezone: String, zone: &TimeZone) -> (Recurrence, 
     let step = inner.text(&["interval"], |text| Step::read(text).map(|step| (step, canonical(text))));
     let cron = inner.text(&["cron"], |text| {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        cron::read(&text).map(|_| text)
+        let cron = cron::read(&text)?;
+        if cron::comes(&cron) { Ok(text) } else { Err("names a day that never comes".to_owned()) }
     });
     let end_time = inner.text(&["endTime"], |text| time(text, zone));
     let max_runs = inner.value(&MAX_RUNS, "must be a whole number, 1 or more", |runs: &u32| *runs > 0);
@@ -101,22 +101,17 @@ fn recur(inner: &mut Reader, timezone: String, zone: &TimeZone) -> (Recurrence, 
 /// Why a recurring schedule has no occurrence any more, if it has none.
 fn never(schedule: &Schedule, place: &str, now: Moment) -> Option<Fault> {
     let recurrence = schedule.recurrence.as_ref()?;
-    if schedule.first(now).is_some() {
-        return None;
-    }
-    let endless = Schedule {
-        recurrence: Some(Recurrence { end_time: None, ..recurrence.clone() }),
-        ..schedule.clone()
+    let endless = Recurrence { end_time: None, ..recurrence.clone() };
+    let comes = Schedule { recurrence: Some(endless), ..schedule.clone() }.first(now);
+    let (member, message) = match (comes, recurrence.end_time) {
+        (Some(first), Some(end)) if end < first => {
+            ("endTime", format!("is before the next run, which would be at {first}"))
+        }
+        (Some(_), _) => return None,
+        (None, _) if recurrence.cron.is_some() => ("cron", "never comes again".to_owned()),
+        (None, _) => ("interval", "never comes again".to_owned()),
     };
-    let comes = Grid::of(&endless).and_then(|grid| grid.after(just_before(now)));
-    let member = if recurrence.cron.is_some() { "cron" } else { "interval" };
-    Some(match comes {
-        Some(first) => Fault::new(
-            format!("{place}/recurrence/endTime"),
-            format!("is before the first run, which would be at {first}"),
-        ),
-        None => Fault::new(format!("{place}/recurrence/{member}"), "has no time that ever comes"),
-    })
+    Some(Fault::new(format!("{place}/recurrence/{member}"), message))
 }
 
 fn kind(text: &str) -> Result<Kind, &'static str> {
