@@ -13,6 +13,7 @@ pub mod job;
 pub mod life;
 pub mod log;
 pub mod message;
+pub mod notice;
 pub mod payload;
 pub mod retry;
 pub mod schedule;
