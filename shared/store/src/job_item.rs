@@ -2,19 +2,22 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::{CancelId, JobId, RunId, UserId};
-use domain::job::{Job, JobWebhook, Lease, PayloadPlace, Priority, Run, Status, search_head};
+use domain::job::{
+    Job, JobWebhook, LONGEST_TIMEOUT, Lease, PayloadPlace, Priority, Run, Status, Timetable, search_head,
+};
 use domain::log::Log;
 use domain::payload::Payload;
+use domain::schedule::Schedule;
 use domain::seal::Sealed;
 use domain::time::Moment;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use serde_json::Value;
 
+use crate::due::{self, Shards};
 use crate::{Item, StoreError, keys};
 
 /// A write is billed by the KB: beyond this size the payload moves to an item of its own.
-use crate::due::{self, Shards};
 const ONE_WRITE_UNIT: usize = 1024;
 /// What the log, the lease and the end will add to a job in the course of its first run.
 const ROOM_TO_GROW: usize = 256;
@@ -35,6 +38,18 @@ struct JobItem {
     version: u64,
     max_retries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedule: Option<Schedule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedule_rev: Option<u64>,
+    #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
+    next_run_at: Option<Moment>,
+    #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
+    fired_through: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fires: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     webhook_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     webhook_secret: Option<Sealed>,
@@ -46,6 +61,8 @@ struct JobItem {
     attempt: Option<u32>,
     #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
     started_at: Option<Moment>,
+    #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
+    due_at: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lease: Option<Lease>,
     #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
@@ -81,7 +98,7 @@ pub(crate) fn write(job: &Job, shards: Shards) -> Result<Item, StoreError> {
         PayloadPlace::Here(payload) => Some(payload.as_str().to_owned()),
         PayloadPlace::Apart { .. } => None,
     };
-    let run = job.run.as_ref();
+    let (run, table) = (job.run.as_ref(), job.timetable.as_ref());
     let item = JobItem {
         id: job.id,
         user_id: job.user_id,
@@ -93,11 +110,18 @@ pub(crate) fn write(job: &Job, shards: Shards) -> Result<Item, StoreError> {
         status: job.status,
         version: job.version,
         max_retries: job.max_retries,
+        timeout_seconds: Some(job.timeout_seconds).filter(|seconds| *seconds != LONGEST_TIMEOUT),
+        schedule: table.map(|table| table.schedule.clone()),
+        schedule_rev: table.map(|table| table.rev),
+        next_run_at: table.and_then(|table| table.next),
+        fired_through: table.and_then(|table| table.fired_through),
+        fires: table.map(|table| table.fires),
         webhook_url: job.webhook.as_ref().map(|webhook| webhook.url.clone()),
         webhook_secret: job.webhook.as_ref().and_then(|webhook| webhook.secret.clone()),
         run_id: run.map(|run| run.id),
         attempt: run.map(|run| run.attempt),
         started_at: run.map(|run| run.started_at),
+        due_at: run.and_then(|run| run.due_at),
         lease: run.and_then(|run| run.lease),
         not_before: run.and_then(|run| run.not_before),
         completed_at: run.and_then(|run| run.completed_at),
@@ -118,6 +142,7 @@ pub(crate) fn write(job: &Job, shards: Shards) -> Result<Item, StoreError> {
         item.insert("listPk".to_owned(), keys::text(keys::job_cell(job.user_id, job.status, job.priority)));
         item.insert("listSk".to_owned(), keys::text(job.id.to_string()));
     }
+    due::mark(&mut item, job, shards);
     Ok(item)
 }
 
@@ -129,6 +154,7 @@ pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
             id,
             attempt: item.attempt.unwrap_or(0),
             started_at,
+            due_at: item.due_at,
             lease: item.lease,
             not_before: item.not_before,
             completed_at: item.completed_at,
@@ -142,13 +168,14 @@ pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
     };
     let payload = match item.payload {
         Some(text) => Payload::stored(text)
-    due::mark(&mut item, job, shards);
             .map(PayloadPlace::Here)
             .map_err(|e| StoreError::unreadable("a payload cannot be read", e))?,
         None => PayloadPlace::Apart {
             head: item.search.split_once('\n').map(|(_, head)| head.to_owned()).unwrap_or_default(),
         },
     };
+    let (next, fired_through) = (item.next_run_at, item.fired_through);
+    let (rev, fires) = (item.schedule_rev.unwrap_or(0), item.fires.unwrap_or(0));
     Ok(Job {
         id: item.id,
         user_id: item.user_id,
@@ -159,6 +186,8 @@ pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
         status: item.status,
         version: item.version,
         max_retries: item.max_retries,
+        timeout_seconds: item.timeout_seconds.unwrap_or(LONGEST_TIMEOUT),
+        timetable: item.schedule.map(|schedule| Timetable { schedule, rev, next, fired_through, fires }),
         webhook: item.webhook_url.map(|url| JobWebhook { url, secret: item.webhook_secret }),
         run,
         log: item.log,
@@ -202,6 +231,16 @@ pub(crate) fn read_payload(item: &Item) -> Result<Payload, StoreError> {
 /// Whether two items say the same of a job. The tick moves a job about in the index of what falls due, which
 /// says nothing of the job.
 pub(crate) fn same(one: &Item, other: &Item) -> bool {
+    let [one, other] = [one, other].map(|item| {
+        let mut says = item.clone();
+        due::ATTRIBUTES.iter().for_each(|name| drop(says.remove(*name)));
+        says
+    });
+    same_members(&one, &other)
+}
+
+/// Numbers come back normalised (`1.0` as `1`), so they are compared as such.
+fn same_members(one: &Item, other: &Item) -> bool {
     one.len() == other.len()
         && one.iter().all(|(name, value)| other.get(name).is_some_and(|there| same_value(value, there)))
 }
@@ -231,16 +270,6 @@ fn value_size(value: &AttributeValue) -> usize {
         AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
         AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
         AttributeValue::M(map) => 3 + map.iter().map(|(k, v)| 1 + k.len() + value_size(v)).sum::<usize>(),
-    let [one, other] = [one, other].map(|item| {
-        let mut says = item.clone();
-        due::ATTRIBUTES.iter().for_each(|name| drop(says.remove(*name)));
-        says
-    });
-    same_members(&one, &other)
-}
-
-/// Numbers come back normalised (`1.0` as `1`), so they are compared as such.
-fn same_members(one: &Item, other: &Item) -> bool {
         AttributeValue::B(blob) => blob.as_ref().len(),
         _ => 1,
     }

@@ -39,6 +39,10 @@ pub(crate) fn run(id: RunId) -> String {
     format!("{RUN_PREFIX}{id}")
 }
 
+pub(crate) fn notice(run: RunId) -> String {
+    format!("NOTICE#{run}")
+}
+
 pub(crate) fn delivery(id: WebhookId) -> String {
     format!("{DELIVERY_PREFIX}{id}")
 }
@@ -80,10 +84,6 @@ pub(crate) fn delivery_cell(user: UserId, state: DeliveryState) -> String {
     format!("DELIVERIES#{user}#{}", state.as_str())
 }
 
-/// The `list` partition of all users.
-pub(crate) const USERS: &str = "USERS";
-
-/// A primary key.
 /// The `due` partition of a shard.
 pub(crate) fn due_shard(shard: u8) -> String {
     format!("DUE#{shard}")
@@ -104,6 +104,10 @@ pub(crate) fn due_moment(place: &str) -> Option<Moment> {
     place.split_once('#')?.0.parse().ok().map(Moment::from_millis)
 }
 
+/// The `list` partition of all users.
+pub(crate) const USERS: &str = "USERS";
+
+/// A primary key.
 pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }

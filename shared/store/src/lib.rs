@@ -21,6 +21,7 @@ mod job_item;
 mod jobs;
 mod keys;
 mod lists;
+mod notices;
 mod purge;
 mod rates;
 pub mod schema;
@@ -31,8 +32,8 @@ pub use accounts::UserPage;
 pub use api_keys::KeyMade;
 pub use create::{Claimed, Created, IdempotencyKey, NewJob};
 pub use deliveries::{DeliveryContext, DeliveryPage};
-pub use error::StoreError;
 pub use due::{CHECK_BACK, DueCursor, DuePage, DueRow, NotShards, Shards};
+pub use error::StoreError;
 pub use jobs::{JobAndAll, Replaced};
 pub use lists::{JobPage, Total};
 pub use rates::{Count, Hold, Window};
@@ -47,8 +48,8 @@ pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
 pub struct Store {
     client: Client,
     table: Arc<str>,
-}
     shards: Shards,
+}
 
 impl Store {
     /// The table of that name, spoken to by that client.

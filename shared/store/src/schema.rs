@@ -18,7 +18,7 @@ pub const TTL_ATTRIBUTE: &str = "expiresAt";
 /// Attributes that key a table or an index.
 pub const KEY_ATTRIBUTES: [&str; 6] = ["pk", "sk", "listPk", "listSk", "duePk", "dueSk"];
 /// What a row of `list` carries besides its keys.
-pub const LIST_PROJECTION: [&str; 23] = [
+pub const LIST_PROJECTION: [&str; 26] = [
     "id",
     "userId",
     "taskName",
@@ -27,6 +27,9 @@ pub const LIST_PROJECTION: [&str; 23] = [
     "status",
     "version",
     "maxRetries",
+    "timeoutSeconds",
+    "schedule",
+    "scheduleRev",
     "attempt",
     "runId",
     "nextRunAt",

@@ -52,6 +52,8 @@ pub fn job(bed: &Bed, owner: UserId) -> Job {
         status: Status::Pending,
         version: 1,
         max_retries: 3,
+        timeout_seconds: domain::job::LONGEST_TIMEOUT,
+        timetable: None,
         webhook: None,
         run: None,
         log: Log::default(),

@@ -34,6 +34,8 @@ fn job(payload: PayloadPlace) -> Job {
         status: Status::Completed,
         version: 4,
         max_retries: 3,
+        timeout_seconds: domain::job::LONGEST_TIMEOUT,
+        timetable: None,
         webhook: Some(JobWebhook { url: "https://x.example/hook".into(), secret: None }),
         run: Some(run),
         log,
