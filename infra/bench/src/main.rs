@@ -3,6 +3,7 @@
 
 mod client;
 mod load;
+mod punctual;
 mod report;
 mod rows;
 mod seed;
@@ -40,8 +41,8 @@ struct Settings {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let settings = Settings::parse();
-    let rows = rows::measure(&settings).await?;
-    report::print(&settings, &rows);
+    let measured = rows::measure(&settings).await?;
+    report::print(&settings, &measured);
     Ok(())
 }
 

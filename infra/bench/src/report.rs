@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::Settings;
-use crate::rows::Row;
+use crate::rows::{Measured, Row};
 
 /// Prints the table as Markdown.
 #[allow(clippy::print_stdout, reason = "it is what was asked for")]
-pub(crate) fn print(settings: &Settings, rows: &[Row]) {
+pub(crate) fn print(settings: &Settings, measured: &Measured) {
     println!();
     println!("{}", machine());
     println!(
@@ -17,7 +17,7 @@ pub(crate) fn print(settings: &Settings, rows: &[Row]) {
     println!();
     println!("| what | a second | p50 | p99 | CPU (of {}) | resident |", cores());
     println!("|---|---:|---:|---:|---:|---:|");
-    for Row { name, run } in rows {
+    for Row { name, run } in &measured.rows {
         println!(
             "| {name} | {:.0} | {} | {} | {:.2} | {:.0} MB |",
             run.per_second,
@@ -25,6 +25,13 @@ pub(crate) fn print(settings: &Settings, rows: &[Row]) {
             millis(run.p99),
             run.cpu,
             run.resident as f64 / 1e6
+        );
+    }
+    if let Some(late) = measured.lateness {
+        println!();
+        println!(
+            "{} one-time jobs over three minutes started {} ms late at the median, {} ms at p99, {} ms at most and {} ms at least.",
+            late.jobs, late.p50, late.p99, late.most, late.least
         );
     }
 }

@@ -13,6 +13,7 @@ use crate::client::{Ask, Connection};
 use crate::load::{self, Run};
 use crate::server::Server;
 use crate::sink::Sink;
+use crate::punctual::{self, Lateness};
 use crate::{Settings, seed, tell};
 
 type Fault = Box<dyn Error + Send + Sync>;
@@ -23,10 +24,17 @@ pub(crate) struct Row {
     pub(crate) run: Run,
 }
 
+/// What was measured.
+pub(crate) struct Measured {
+    pub(crate) rows: Vec<Row>,
+    /// How late scheduled jobs started, if that was wanted.
+    pub(crate) lateness: Option<Lateness>,
+}
+
 const PASSWORD: &str = "nightjars fly at dusk";
 
 /// Measures every row that is wanted.
-pub(crate) async fn measure(settings: &Settings) -> Result<Vec<Row>, Fault> {
+pub(crate) async fn measure(settings: &Settings) -> Result<Measured, Fault> {
     let folder = tempfile::tempdir()?;
     let mut server = Server::start(folder.path()).await?;
     let mut rows = Rows { settings: settings.clone(), rows: Vec::new() };
@@ -51,6 +59,10 @@ pub(crate) async fn measure(settings: &Settings) -> Result<Vec<Row>, Fault> {
     if rows.wanted("create, run, webhook") {
         rows.whole_way(&server, &owner).await?;
     }
+    let mut lateness = None;
+    if rows.wanted("scheduled jobs") {
+        lateness = Some(punctual::measure(&server, &owner.token).await?);
+    }
 
     for count in [settings.largest / 1000, settings.largest / 10, settings.largest] {
         let name = format!("list page of {count}");
@@ -69,7 +81,7 @@ pub(crate) async fn measure(settings: &Settings) -> Result<Vec<Row>, Fault> {
         .await?;
     }
     server.stop().await?;
-    Ok(rows.rows)
+    Ok(Measured { rows: rows.rows, lateness })
 }
 
 struct Rows {

@@ -66,6 +66,8 @@ fn job(user: UserId, number: usize) -> Job {
         status,
         version: 1,
         max_retries: 3,
+        timeout_seconds: domain::job::LONGEST_TIMEOUT,
+        timetable: None,
         webhook: None,
         run,
         log: Log::default(),
