@@ -48,6 +48,7 @@ fn a_start_in_the_repeated_hour_is_an_occurrence() {
         shown(&daily, "2026-10-01T00:00:00Z", 2),
         ["2026-10-25T02:30:00+01:00", "2026-10-26T02:30:00+01:00"]
     );
+    assert_eq!(daily.latest(at("2026-10-25T12:00:00Z")), daily.starts_at());
 }
 
 #[test]

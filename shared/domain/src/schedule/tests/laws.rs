@@ -82,12 +82,22 @@ fn comes(schedule: &Schedule, from: i64, until: i64, expected: &[Moment]) {
             "{schedule:?}"
         );
     }
-    for minute in (from.as_millis()..until.as_millis()).step_by(29 * 60_000) {
-        let minute = Moment::from_millis(minute);
-        let next = expected.iter().find(|occurrence| **occurrence > minute).copied();
-        let last = expected.iter().rev().find(|occurrence| **occurrence <= minute).copied();
-        assert_eq!(schedule.after(minute).filter(|next| *next <= until), next, "{schedule:?} after {minute}");
-        assert_eq!(schedule.latest(minute).filter(|last| *last >= from), last, "{schedule:?} until {minute}");
+    // The change itself is one of these, and so is the millisecond before it.
+    for minute in (from.as_millis()..until.as_millis()).step_by(20 * 60_000) {
+        for moment in [minute - 1, minute].map(Moment::from_millis) {
+            let next = expected.iter().find(|occurrence| **occurrence > moment).copied();
+            let last = expected.iter().rev().find(|occurrence| **occurrence <= moment).copied();
+            assert_eq!(
+                schedule.after(moment).filter(|next| *next <= until),
+                next,
+                "{schedule:?} after {moment}"
+            );
+            assert_eq!(
+                schedule.latest(moment).filter(|last| *last >= from),
+                last,
+                "{schedule:?} until {moment}"
+            );
+        }
     }
 }
 
