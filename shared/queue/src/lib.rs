@@ -7,4 +7,4 @@ pub mod topology;
 
 pub use driver::{Handled, Source, drive, drive_parsed};
 pub use error::QueueError;
-pub use send::{JobQueues, WebhookQueues};
+pub use send::{JobQueues, NotSent, WebhookQueues};

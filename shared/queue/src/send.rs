@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
+use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use domain::id::UserId;
 use domain::job::Priority;
 use domain::message::{Deliver, Endpoint, JobMessage};
@@ -15,6 +16,18 @@ use crate::QueueError;
 const LONGEST_DELAY: Duration = Duration::from_secs(900);
 /// SQS takes no larger request, counting all bodies of a batch.
 const LARGEST_BATCH: usize = 1024 * 1024;
+/// SQS takes no more messages in one request.
+const MOST_AT_ONCE: usize = 10;
+
+/// Some of many messages were not sent, or are not known to be.
+#[derive(Debug, thiserror::Error)]
+#[error("{} messages were not sent", .which.len())]
+pub struct NotSent {
+    /// Their places among all that were to be sent, in ascending order.
+    pub which: Vec<usize>,
+    /// What the first failure was.
+    pub source: QueueError,
+}
 
 /// The three queues of runs.
 #[derive(Clone, Debug)]
@@ -47,14 +60,9 @@ impl JobQueues {
         message: &JobMessage,
         delay: Duration,
     ) -> Result<(), QueueError> {
-        let url = match priority {
-            Priority::High => &self.high,
-            Priority::Medium => &self.medium,
-            Priority::Low => &self.low,
-        };
         self.client
             .send_message()
-            .queue_url(url)
+            .queue_url(self.url(priority))
             .message_body(json(message)?)
             .message_group_id(owner.to_string())
             .delay_seconds(whole_seconds(delay))
@@ -62,6 +70,71 @@ impl JobQueues {
             .await
             .map(|_| ())
             .map_err(QueueError::sdk)
+    }
+
+    /// As [`send`](Self::send), for many messages: each queue gets its own in requests of up to ten. One that
+    /// fails keeps none of the others from being sent.
+    pub async fn send_many(
+        &self,
+        messages: Vec<(Priority, UserId, JobMessage, Duration)>,
+    ) -> Result<(), NotSent> {
+        let mut failed = Failed::default();
+        for priority in Priority::ALL {
+            let (mut batch, mut places) = (Batch::default(), Vec::new());
+            for (place, (_, owner, message, delay)) in
+                messages.iter().enumerate().filter(|(_, (of, ..))| *of == priority)
+            {
+                let body = match json(message) {
+                    Ok(body) => body,
+                    Err(error) => {
+                        failed.add(place, error);
+                        continue;
+                    }
+                };
+                if !batch.has_room(&body) {
+                    self.send_batch(priority, &mut batch, &mut places, &mut failed).await;
+                }
+                match batch.add(body, owner.to_string(), *delay) {
+                    Ok(()) => places.push(place),
+                    Err(error) => failed.add(place, error),
+                }
+            }
+            self.send_batch(priority, &mut batch, &mut places, &mut failed).await;
+        }
+        failed.told()
+    }
+
+    /// Sends what is in the batch and empties it. Whatever the answer does not name as taken has failed; where
+    /// the answer was lost, it may have been sent all the same.
+    async fn send_batch(
+        &self,
+        priority: Priority,
+        batch: &mut Batch,
+        places: &mut Vec<usize>,
+        failed: &mut Failed,
+    ) {
+        let (batch, places) = (std::mem::take(batch), std::mem::take(places));
+        if places.is_empty() {
+            return;
+        }
+        match batch.send(&self.client, self.url(priority)).await {
+            Ok(answer) => {
+                let taken = |n: usize| answer.successful.iter().any(|entry| entry.id == n.to_string());
+                for (n, place) in places.into_iter().enumerate().filter(|(n, _)| !taken(*n)) {
+                    let named = answer.failed.iter().find(|entry| entry.id == n.to_string());
+                    failed.add(place, named.map_or_else(unnamed, refusal));
+                }
+            }
+            Err(error) => failed.add_all(places, error),
+        }
+    }
+
+    fn url(&self, priority: Priority) -> &str {
+        match priority {
+            Priority::High => &self.high,
+            Priority::Medium => &self.medium,
+            Priority::Low => &self.low,
+        }
     }
 }
 
@@ -93,23 +166,15 @@ impl WebhookQueues {
     /// Sends deliveries, none before the delay. It fails if one of them was not taken; sending all of them
     /// again does no harm, for their ids are the same.
     pub async fn send(&self, deliveries: &[Deliver], delay: Duration) -> Result<(), QueueError> {
-        let mut entries = Vec::new();
-        let mut bytes = 0;
-        for (i, delivery) in deliveries.iter().enumerate() {
+        let mut batch = Batch::default();
+        for delivery in deliveries {
             let body = json(delivery)?;
-            if entries.len() == 10 || (bytes + body.len() > LARGEST_BATCH && !entries.is_empty()) {
-                self.send_batch(std::mem::take(&mut entries)).await?;
-                bytes = 0;
+            if !batch.has_room(&body) {
+                self.send_batch(std::mem::take(&mut batch)).await?;
             }
-            bytes += body.len();
-            let entry = SendMessageBatchRequestEntry::builder()
-                .id(i.to_string())
-                .message_body(body)
-                .message_group_id(group(delivery))
-                .delay_seconds(whole_seconds(delay));
-            entries.push(entry.build().map_err(|e| QueueError::Broken(e.to_string()))?);
+            batch.add(body, group(delivery), delay)?;
         }
-        if entries.is_empty() { Ok(()) } else { self.send_batch(entries).await }
+        if batch.entries.is_empty() { Ok(()) } else { self.send_batch(batch).await }
     }
 
     /// Gives a delivery to the dead-letter queue.
@@ -125,21 +190,73 @@ impl WebhookQueues {
         sent.await.map(|_| ()).map_err(QueueError::sdk)
     }
 
-    async fn send_batch(&self, entries: Vec<SendMessageBatchRequestEntry>) -> Result<(), QueueError> {
-        let sent = self
-            .client
-            .send_message_batch()
-            .queue_url(&self.url)
-            .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(QueueError::sdk)?;
-        match sent.failed.first() {
-            None => Ok(()),
-            Some(failed) if failed.sender_fault => Err(QueueError::Broken(failed.code.clone())),
-            Some(failed) => Err(QueueError::Busy(failed.code.clone())),
-        }
+    async fn send_batch(&self, batch: Batch) -> Result<(), QueueError> {
+        let sent = batch.send(&self.client, &self.url).await?;
+        sent.failed.first().map_or(Ok(()), |failed| Err(refusal(failed)))
     }
+}
+
+/// A request in the making. Its entries are known by their places in it.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<SendMessageBatchRequestEntry>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn has_room(&self, body: &str) -> bool {
+        self.entries.is_empty()
+            || self.entries.len() < MOST_AT_ONCE && self.bytes + body.len() <= LARGEST_BATCH
+    }
+
+    fn add(&mut self, body: String, group: String, delay: Duration) -> Result<(), QueueError> {
+        let bytes = body.len();
+        let entry = SendMessageBatchRequestEntry::builder()
+            .id(self.entries.len().to_string())
+            .message_body(body)
+            .message_group_id(group)
+            .delay_seconds(whole_seconds(delay));
+        self.entries.push(entry.build().map_err(|e| QueueError::Broken(e.to_string()))?);
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    async fn send(self, client: &Client, url: &str) -> Result<SendMessageBatchOutput, QueueError> {
+        let request = client.send_message_batch().queue_url(url).set_entries(Some(self.entries));
+        request.send().await.map_err(QueueError::sdk)
+    }
+}
+
+/// Which messages were not sent, and why the first of them was not.
+#[derive(Default)]
+struct Failed {
+    which: Vec<usize>,
+    why: Option<QueueError>,
+}
+
+impl Failed {
+    fn add(&mut self, place: usize, error: QueueError) {
+        self.add_all([place], error);
+    }
+
+    fn add_all(&mut self, places: impl IntoIterator<Item = usize>, error: QueueError) {
+        self.which.extend(places);
+        self.why.get_or_insert(error);
+    }
+
+    fn told(mut self) -> Result<(), NotSent> {
+        self.which.sort_unstable();
+        self.why.map_or(Ok(()), |source| Err(NotSent { which: self.which, source }))
+    }
+}
+
+fn refusal(failed: &BatchResultErrorEntry) -> QueueError {
+    let code = failed.code.clone();
+    if failed.sender_fault { QueueError::Broken(code) } else { QueueError::Busy(code) }
+}
+
+fn unnamed() -> QueueError {
+    QueueError::Busy("the answer does not tell of a message".to_owned())
 }
 
 /// One slow receiver shall not delay the others.

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use domain::id::UserId;
 use domain::job::Priority;
 use domain::message::{Deliver, Endpoint, JobMessage};
 use queue::{JobQueues, QueueError, WebhookQueues};
@@ -157,19 +158,16 @@ async fn what_passes_by_itself_is_busy_and_what_does_not_is_broken() {
     assert!(matches!(told, Err(QueueError::Broken(_))), "{told:?}");
 }
 
-/// A service that takes a batch but for its first entry.
+/// A service that takes a part of a batch.
 #[derive(Clone, Debug)]
 struct Partial {
-    sender_fault: bool,
+    answer: String,
 }
 
 impl HttpConnector for Partial {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let (code, fault) =
-            if self.sender_fault { ("InvalidMessageContents", true) } else { ("InternalError", false) };
-        let body =
-            format!(r#"{{"Successful":[],"Failed":[{{"Id":"0","Code":"{code}","SenderFault":{fault}}}]}}"#);
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body))))
+        let body = SdkBody::from(self.answer.clone());
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), body)))
     }
 }
 
@@ -184,9 +182,10 @@ async fn a_batch_that_was_taken_in_part_has_failed() {
     let post = Post::new().await;
     let all = [post.delivery(Endpoint::Job, "{}".to_owned()), post.delivery(Endpoint::Job, "{}".to_owned())];
     for sender_fault in [true, false] {
-        let config = post.bed.engine.sdk_config_with(SharedHttpClient::new(Partial { sender_fault }));
-        let config = config.to_builder().retry_config(RetryConfig::disabled()).build();
-        let told = webhooks(&post, &Client::new(&config)).send(&all, Duration::ZERO).await;
+        let code = if sender_fault { "InvalidMessageContents" } else { "InternalError" };
+        let refused = format!(r#"{{"Id":"0","Code":"{code}","SenderFault":{sender_fault}}}"#);
+        let client = answering(&post, &format!(r#"{{"Successful":[SENT1],"Failed":[{refused}]}}"#));
+        let told = webhooks(&post, &client).send(&all, Duration::ZERO).await;
         match told {
             Err(QueueError::Broken(code)) => {
                 assert_eq!((code.as_str(), sender_fault), ("InvalidMessageContents", true))
@@ -197,4 +196,83 @@ async fn a_batch_that_was_taken_in_part_has_failed() {
             Ok(()) => panic!("it was taken"),
         }
     }
+}
+
+/// An occurrence, due after so many milliseconds.
+fn fire(post: &Post, priority: Priority, millis: u64) -> (Priority, UserId, JobMessage, Duration) {
+    let delay = Duration::from_millis(millis);
+    (priority, post.owner, JobMessage::fire(post.job_id(), 1, post.bed.now().plus(delay)), delay)
+}
+
+#[tokio::test]
+async fn many_messages_go_to_their_queues_ten_at_a_time() {
+    let post = Post::new().await;
+    let queues = jobs(&post, &post.blunt);
+    let all: Vec<_> = (0..36).map(|n| fire(&post, Priority::ALL[n % 3], 2_999)).collect();
+    post.bed.faults.clear();
+    queues.send_many(all.clone()).await.unwrap();
+    assert_eq!(batches(&post), [10, 2, 10, 2, 10, 2]);
+    // The delay is rounded down.
+    post.pass(1);
+    assert_eq!(post.depth("jobs-high"), (0, 0, 12));
+    post.pass(1);
+    for (priority, queue) in Priority::ALL.into_iter().zip(["jobs-high", "jobs-medium", "jobs-low"]) {
+        let taken = post.take(queue).await;
+        assert!(taken.iter().all(|message| group(message) == post.owner.to_string()));
+        let taken: Vec<JobMessage> =
+            taken.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect();
+        let sent: Vec<_> = all.iter().filter(|(of, ..)| *of == priority).collect();
+        assert_eq!(taken.len(), sent.len());
+        assert!(sent.iter().all(|(_, _, message, _)| taken.contains(message)));
+    }
+    post.bed.faults.clear();
+    queues.send_many(Vec::new()).await.unwrap();
+    assert!(post.bed.faults.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_fails_keeps_no_other_from_being_sent() {
+    let post = Post::new().await;
+    let queues = jobs(&post, &post.blunt);
+    let all: Vec<_> = (0..24).map(|n| fire(&post, Priority::ALL[n % 2], 0)).collect();
+    for fault in [Fault::Unreached, Fault::Throttled, Fault::AnswerLost] {
+        // The second request: the last two of the high ones.
+        post.bed.faults.plan(When::Nth(1), fault, None);
+        let told = queues.send_many(all.clone()).await.unwrap_err();
+        assert_eq!((told.which.as_slice(), post.bed.faults.strikes()), (&[20, 22][..], 1), "{fault:?}");
+        assert!(matches!(told.source, QueueError::Busy(_)), "{fault:?}");
+        assert_eq!(told.to_string(), "2 messages were not sent");
+        let taken = [post.take("jobs-high").await.len(), post.take("jobs-medium").await.len()];
+        assert_eq!(taken, [if fault == Fault::AnswerLost { 12 } else { 10 }, 12], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_batch_does_not_take_is_told_one_by_one() {
+    let post = Post::new().await;
+    let all: Vec<_> = (0..3).map(|_| fire(&post, Priority::Low, 0)).collect();
+    for (answer, which, broken) in [
+        (
+            r#"{"Successful":[SENT0,SENT2],"Failed":[{"Id":"1","Code":"X","SenderFault":true}]}"#,
+            vec![1],
+            true,
+        ),
+        (r#"{"Successful":[SENT1],"Failed":[{"Id":"2","Code":"X","SenderFault":false}]}"#, vec![0, 2], false),
+        (r#"{"Successful":[],"Failed":[]}"#, vec![0, 1, 2], false),
+    ] {
+        let told = jobs(&post, &answering(&post, answer)).send_many(all.clone()).await.unwrap_err();
+        assert_eq!((&told.which, matches!(told.source, QueueError::Broken(_))), (&which, broken), "{answer}");
+    }
+    let answer = r#"{"Successful":[SENT0,SENT1,SENT2],"Failed":[]}"#;
+    jobs(&post, &answering(&post, answer)).send_many(all).await.unwrap();
+}
+
+/// A client of a service that always answers this.
+fn answering(post: &Post, answer: &str) -> Client {
+    let answer = (0..3).fold(answer.to_owned(), |answer, n| {
+        let sent = format!(r#"{{"Id":"{n}","MessageId":"{n}","MD5OfMessageBody":"0"}}"#);
+        answer.replace(&format!("SENT{n}"), &sent)
+    });
+    let config = post.bed.engine.sdk_config_with(SharedHttpClient::new(Partial { answer }));
+    Client::new(&config.to_builder().retry_config(RetryConfig::disabled()).build())
 }
