@@ -84,8 +84,9 @@ impl Engine {
         let queues = Queues::open(queues_path.as_deref(), Arc::clone(&options.clock));
         let queues = Arc::new(queues.map_err(|fault| OpenError::Queues(fault.into()))?);
         let secrets = Secrets::open(Arc::clone(&queues)).map_err(|fault| OpenError::Queues(fault.into()))?;
+        let mail = Mail::new(Arc::clone(&options.clock));
         let dynamo = Dynamo::new(database, options.clock);
-        let services = Services { dynamo, queues, secrets, mail: Mail::default(), _folder: folder };
+        let services = Services { dynamo, queues, secrets, mail, _folder: folder };
         Ok(Self { connector: Connector(Arc::new(services)) })
     }
 
@@ -135,9 +136,9 @@ impl Engine {
         set.map_err(|fault| EngineError { what: "creating a secret", source: fault.into() })
     }
 
-    /// The e-mails sent since the engine was opened.
-    pub async fn sent_mail(&self) -> Vec<SentMail> {
-        self.services().mail.sent().await
+    /// The e-mails sent since the engine was opened, the oldest first; of more than 1,000 the last.
+    pub fn sent_mail(&self) -> Vec<SentMail> {
+        self.services().mail.sent()
     }
 
     /// Tells when the queue of that name has a message; the queue need not exist yet.

@@ -6,6 +6,7 @@ mod bed;
 mod connector;
 mod deep;
 mod fairness;
+mod mail;
 mod mapping;
 mod queue;
 mod redrive;
