@@ -53,6 +53,12 @@ impl Clients {
         aws_sdk_sqs::Client::new(&self.config)
     }
 
+    /// SES. It makes each call once: SES cannot tell a call that is repeated from a second e-mail.
+    pub fn ses(&self) -> aws_sdk_sesv2::Client {
+        let once = aws_sdk_sesv2::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
+        aws_sdk_sesv2::Client::from_conf(once.build())
+    }
+
     /// Secrets Manager.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
         aws_sdk_secretsmanager::Client::new(&self.config)
@@ -125,6 +131,7 @@ mod tests {
             clients.config().timeout_config().unwrap().connect_timeout(),
             Some(Duration::from_secs(1))
         );
-        let (_, _, _) = (clients.dynamodb(), clients.sqs(), clients.secrets_manager());
+        let (_, _) = (clients.dynamodb(), clients.sqs());
+        let (_, _) = (clients.secrets_manager(), clients.ses());
     }
 }

@@ -25,6 +25,8 @@ pub enum Fault {
     ConditionFailed,
     /// Another transaction is on.
     Conflict,
+    /// The service refuses it, with the error of that name.
+    Refused(&'static str),
     /// The process dies before the call: the call never returns.
     DiesBefore,
     /// The process dies after the call has taken effect.
@@ -102,7 +104,7 @@ impl Faults {
 
     /// Notes the call and says what happens to it.
     fn next(&self, request: &HttpRequest) -> Option<Fault> {
-        let operation = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
+        let operation = operation(request);
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         let call = Call { operation, body };
         let mut state = self.state();
@@ -150,6 +152,7 @@ impl HttpConnector for Faults {
             Some(Fault::ServerError) => answer(500, "InternalServerError"),
             Some(Fault::ConditionFailed) => answer(400, "ConditionalCheckFailedException"),
             Some(Fault::Conflict) => answer(400, "TransactionConflictException"),
+            Some(Fault::Refused(error)) => answer(400, error),
         }
     }
 }
@@ -157,6 +160,15 @@ impl HttpConnector for Faults {
 impl HttpClient for Faults {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
+    }
+}
+
+/// The target that the request names; SES is called by its paths and names none.
+fn operation(request: &HttpRequest) -> String {
+    match request.headers().get("x-amz-target") {
+        Some(target) => target.to_owned(),
+        None if request.uri().ends_with("/v2/email/outbound-emails") => "SESv2.SendEmail".to_owned(),
+        None => String::new(),
     }
 }
 
