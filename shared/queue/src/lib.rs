@@ -1,5 +1,6 @@
 //! SQS: which queues there are, sending to them, and driving a batch that came from one.
 
+mod announce;
 mod driver;
 mod error;
 mod send;
