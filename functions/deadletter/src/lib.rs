@@ -1,6 +1,6 @@
 //! Drains the dead letters of the job queues, so that no job hangs in running.
 //!
-//! A run message lands here when its worker died or failed at every receive. Under the same fence as a worker
+//! A message that announces a run lands here when its worker died or failed at every receive. Under the same fence as a worker
 //! it is either sent afresh, or its job is ended as failed. What the ended run owes (its webhooks) is left to
 //! the worker: a fresh message finds the run ended and sends them.
 
@@ -9,9 +9,9 @@ mod config;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::clients::Clients;
 use boot::{Ambient, Vars};
-use domain::id::{JobId, RunId};
+use domain::id::{JobId, RunId, UserId};
 use domain::job::{Job, Priority};
-use domain::life::{Burial, bury};
+use domain::life::{Burial, Present, Trigger, bury, put_aside};
 use domain::message::JobMessage;
 use domain::time::Moment;
 use queue::{Handled, JobQueues, QueueError, Source, drive_parsed};
@@ -39,8 +39,23 @@ pub struct DeadLetter {
 #[derive(Clone, Copy, Debug)]
 struct Letter {
     run: RunId,
-    version: u64,
+    trigger: Trigger,
     rescued: u32,
+}
+
+impl Letter {
+    /// The same once more. The version stays the one that the sender saw: with the job's present one, a letter
+    /// about a run that was put aside would start the job again.
+    fn again(self, job_id: JobId) -> JobMessage {
+        let Self { run: run_id, trigger, rescued } = self;
+        let rescued = rescued + 1;
+        match trigger {
+            Trigger::Run { version } => JobMessage::Run { job_id, run_id, version, rescued },
+            Trigger::Fire { rev: schedule_rev, due_at } => {
+                JobMessage::Fire { job_id, run_id, schedule_rev, due_at, rescued }
+            }
+        }
+    }
 }
 
 /// A message could not be dealt with now.
@@ -84,18 +99,28 @@ impl DeadLetter {
     }
 
     async fn message(&self, message: JobMessage) -> Handled {
-        let job = message.job_id();
+        let job = message.job_id().map(tracing::field::display);
         let done = match &message {
             JobMessage::Run { job_id, run_id, version, rescued } => {
-                self.run(*job_id, Letter { run: *run_id, version: *version, rescued: *rescued }).await
+                let trigger = Trigger::Run { version: *version };
+                self.run(*job_id, Letter { run: *run_id, trigger, rescued: *rescued }).await
             }
-            // Purging is safe to repeat, and the worker gives up on a job that was never deleted.
-            JobMessage::Purge { .. } => self.resend_purge(job, &message).await,
+            JobMessage::Fire { job_id, run_id, schedule_rev, due_at, rescued } => {
+                let trigger = Trigger::Fire { rev: *schedule_rev, due_at: *due_at };
+                self.run(*job_id, Letter { run: *run_id, trigger, rescued: *rescued }).await
+            }
+            // Purging is safe to repeat, and the worker gives up on what was never deleted.
+            JobMessage::Purge { job_id } => self.resend_purge(*job_id, &message).await,
+            JobMessage::PurgeUser { user_id, .. } => self.resend_to(*user_id, &message).await,
+            JobMessage::Notice { run_id, .. } => {
+                tracing::error!(job, run = %run_id, "a failure could not be told to the job's owner");
+                Ok(())
+            }
         };
         match done {
             Ok(()) => Handled::Done,
             Err(error) => {
-                tracing::warn!(%job, %error, "a dead letter will be tried again");
+                tracing::warn!(job, %error, "a dead letter will be tried again");
                 Handled::Again { after: PAUSE }
             }
         }
@@ -103,21 +128,21 @@ impl DeadLetter {
 
     /// A crash at any point leaves the message in the queue, and the record tells what is left to do.
     async fn run(&self, id: JobId, letter: Letter) -> Result<(), NotNow> {
-        let Letter { run, version, rescued } = letter;
+        let Letter { run, trigger, rescued } = letter;
         let Some(mut job) = self.store.job(id, self.ambient.now()).await? else {
             tracing::info!(job = %id, "a dead letter about a job that is not there was dropped");
             return Ok(());
         };
         for _ in 0..MOST_RACES {
             let now = self.ambient.now();
-            let next = match bury(&job, run, version, rescued, now) {
+            let next = match bury(&job, run, trigger, rescued, Present { now, keep: self.retention }) {
                 Burial::Stale if self.store.archived_run(id, run).await?.is_none() => return Ok(()),
                 // A run that was put aside may still owe its webhooks, as one that has ended; a worker finds out.
                 Burial::Stale | Burial::Settle => return self.resend(&job, letter, now).await,
                 Burial::Resend { from } => return self.resend(&job, letter, from).await,
                 Burial::End { next } => next,
             };
-            if let Some(ended) = job.run.as_ref().filter(|last| last.id != run && last.outcome.is_some()) {
+            if let Some(ended) = put_aside(&job, &next) {
                 let expires = self.retention.map(|keep| now.plus(keep));
                 self.store.archive_run(id, ended, expires).await?;
             }
@@ -134,20 +159,20 @@ impl DeadLetter {
         Err(StoreError::Busy("others kept writing the job".to_owned()).into())
     }
 
-    /// The version stays the one that the sender saw: with the job's present one, a letter about a run that was
-    /// put aside would start the job again.
     async fn resend(&self, job: &Job, letter: Letter, from: Moment) -> Result<(), NotNow> {
-        let Letter { run, version, rescued } = letter;
-        let message = JobMessage::Run { job_id: job.id, run_id: run, version, rescued: rescued + 1 };
         let delay = from.since(self.ambient.now());
-        Ok(self.jobs.send(job.priority, job.user_id, &message, delay).await?)
+        Ok(self.jobs.send(job.priority, job.user_id, &letter.again(job.id), delay).await?)
     }
 
     async fn resend_purge(&self, id: JobId, message: &JobMessage) -> Result<(), NotNow> {
         match self.store.job_even_deleted(id, self.ambient.now()).await? {
-            Some(job) => Ok(self.jobs.send(Priority::Low, job.user_id, message, Duration::ZERO).await?),
+            Some(job) => self.resend_to(job.user_id, message).await,
             None => Ok(()),
         }
+    }
+
+    async fn resend_to(&self, owner: UserId, message: &JobMessage) -> Result<(), NotNow> {
+        Ok(self.jobs.send(Priority::Low, owner, message, Duration::ZERO).await?)
     }
 }
 

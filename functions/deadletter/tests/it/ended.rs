@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::job::{Job, Status};
-use domain::life::{self, Attempt, Ending};
+use domain::life::{self, Attempt, Ending, Trigger};
 use domain::message::JobMessage;
 use queue::topology::JOBS_HIGH;
 
@@ -58,7 +58,7 @@ async fn a_run_that_has_ended_is_settled_by_a_worker() {
     let held = morgue.held(1).await;
     let attempt = Attempt { run: held.run.as_ref().unwrap().id, number: 1 };
     let done = Ending::Done { result: None };
-    let ended = morgue.replace(life::finish(&held, attempt, &done, morgue.now()).unwrap()).await;
+    let ended = morgue.replace(life::finish(&held, attempt, &done, morgue.present()).unwrap()).await;
     for rescued in [0, 1, 7] {
         morgue.bury_run(&ended, rescued).await;
         assert_eq!(morgue.step().await, (1, 0));
@@ -81,7 +81,7 @@ async fn a_run_that_it_ends_over_an_ended_one_leaves_that_one_aside() {
     let held = morgue.held(1).await;
     let first = held.run.clone().unwrap().id;
     let done = Ending::Done { result: None };
-    let ended = life::finish(&held, Attempt { run: first, number: 1 }, &done, morgue.now()).unwrap();
+    let ended = life::finish(&held, Attempt { run: first, number: 1 }, &done, morgue.present()).unwrap();
     let ended = morgue.replace(ended).await;
     // The message of a rerun that was never written, and whose workers died before they could claim.
     let second = morgue.run_id();
@@ -99,7 +99,7 @@ async fn a_letter_about_an_earlier_run_does_not_start_the_job_again() {
     let held = morgue.held(1).await;
     let first = held.run.clone().unwrap();
     let done = Ending::Done { result: None };
-    let end = |job: &Job, run| life::finish(job, Attempt { run, number: 1 }, &done, morgue.now()).unwrap();
+    let end = |job: &Job, run| life::finish(job, Attempt { run, number: 1 }, &done, morgue.present()).unwrap();
     let ended = morgue.replace(end(&held, first.id)).await;
     morgue.store.archive_run(ended.id, ended.run.as_ref().unwrap(), None).await.unwrap();
     let again = morgue.run_id();
@@ -111,7 +111,7 @@ async fn a_letter_about_an_earlier_run_does_not_start_the_job_again() {
         panic!("one message")
     };
     assert_eq!(run_id, first.id);
-    let verdict = life::accept(&ended_again, run_id, version, 1, morgue.now());
+    let verdict = life::accept(&ended_again, run_id, Trigger::Run { version }, 1, false, morgue.present());
     assert_eq!(verdict, life::Verdict::Stale, "a worker settles it, and claims nothing");
 }
 

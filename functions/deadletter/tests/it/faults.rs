@@ -48,7 +48,7 @@ async fn a_lost_race_is_decided_anew() {
     morgue.bed.faults.plan(When::Nth(0), Fault::Unreached, Some("PutItem"));
     assert_eq!(morgue.step().await, (0, 1));
     let cancel = domain::id::CancelId::fresh(morgue.now(), morgue.bed.ambient.entropy());
-    let cancelled = life::cancel(&job, cancel, morgue.run_id(), morgue.now()).unwrap();
+    let cancelled = life::cancel(&job, cancel, morgue.run_id(), morgue.present()).unwrap();
     morgue.replace(cancelled.clone()).await;
     morgue.bed.faults.clear();
     morgue.pass(30);

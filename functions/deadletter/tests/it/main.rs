@@ -6,4 +6,5 @@ mod morgue;
 
 mod ended;
 mod faults;
+mod fires;
 mod revived;

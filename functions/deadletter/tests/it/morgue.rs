@@ -9,7 +9,7 @@ use boot::clients::Clients;
 use deadletter::{Config, DeadLetter};
 use domain::id::{RunId, UserId};
 use domain::job::{Job, Priority};
-use domain::life;
+use domain::life::{self, Present};
 use domain::message::JobMessage;
 use domain::payload::Payload;
 use domain::time::Moment;
@@ -39,6 +39,11 @@ impl Morgue {
 
     pub(crate) fn now(&self) -> Moment {
         self.bed.now()
+    }
+
+    /// The present; the function keeps what ends for its 90 days.
+    pub(crate) fn present(&self) -> Present {
+        Present { now: self.now(), keep: Some(Duration::from_secs(90 * 86_400)) }
     }
 
     pub(crate) fn pass(&self, seconds: u64) {

@@ -44,7 +44,7 @@ async fn an_attempt_that_waits_for_its_time_keeps_it() {
     let held = morgue.held(1).await;
     let attempt = Attempt { run: held.run.as_ref().unwrap().id, number: 1 };
     let failed = Ending::Failed { error: "no".to_owned(), delay: Duration::from_secs(30) };
-    let waiting = morgue.replace(life::finish(&held, attempt, &failed, morgue.now()).unwrap()).await;
+    let waiting = morgue.replace(life::finish(&held, attempt, &failed, morgue.present()).unwrap()).await;
     morgue.bury_run(&waiting, 0).await;
     assert_eq!(morgue.step().await, (1, 0));
     morgue.pass(29);
