@@ -10,13 +10,13 @@ use domain::life;
 use domain::log::Log;
 use domain::message::JobMessage;
 use domain::payload::Payload;
-use domain::task::start_delay;
 use edge::rate::Limit;
 use edge::views::JobView;
 use edge::{Answer, Caller, Code, JsonFields, Problem};
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use store::{Created, IdempotencyKey, NewJob, StoreError};
+use tasks::start_delay;
 use utoipa::ToSchema;
 
 use crate::draft::{Draft, Hook, idempotency_key};
@@ -142,6 +142,8 @@ impl App {
             status: Status::Pending,
             version: 0,
             max_retries: draft.max_retries,
+            timeout_seconds: domain::job::LONGEST_TIMEOUT,
+            timetable: None,
             webhook,
             run: None,
             log: Log::default(),

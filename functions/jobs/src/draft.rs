@@ -4,7 +4,6 @@ use domain::id::UserId;
 use domain::input::Fields;
 use domain::job::{Priority, Status};
 use domain::payload::Payload;
-use domain::task;
 use domain::webhook_url::HttpUrl;
 use edge::{Answer, Caller, Problem};
 
@@ -53,7 +52,7 @@ impl App {
         if members.status.is_some_and(|status| status != begins_as) {
             fields.fault("/status", format!("a new job is {begins_as}; run: true starts it at once"));
         }
-        let task_type = members.task_type.unwrap_or_else(|| task::DEFAULT.to_owned());
+        let task_type = members.task_type.unwrap_or_else(|| tasks::DEFAULT.to_owned());
         let (payload, name) = one_payload(&mut fields, members.payload, members.parameters);
         for fault in check_task(&task_type, &payload, name, self.config.refuse_unknown_types) {
             fields.fault(fault.pointer, fault.message);

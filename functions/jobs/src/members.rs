@@ -7,7 +7,6 @@ use domain::input::{Fault, Fields};
 use domain::job::{Priority, Status};
 use domain::payload::{Payload, Refused};
 use domain::signature::{SECRET_PREFIX, from_base64};
-use domain::task;
 use domain::webhook_url::HttpUrl;
 use edge::{Answer, Code, Problem};
 
@@ -60,7 +59,7 @@ pub(crate) fn check_task(
     payload_name: &str,
     refuse_unknown: bool,
 ) -> Vec<Fault> {
-    match task::find(task_type) {
+    match tasks::find(task_type) {
         Some(known) => {
             let name = |fault: Fault| {
                 let place = fault.pointer.replacen("/payload", &format!("/{payload_name}"), 1);
@@ -69,7 +68,7 @@ pub(crate) fn check_task(
             (known.check)(&payload.value()).into_iter().map(name).collect()
         }
         None if refuse_unknown => {
-            let known: Vec<_> = task::TYPES.iter().map(|known| known.name).collect();
+            let known: Vec<_> = tasks::TYPES.iter().map(|known| known.name).collect();
             vec![Fault::new("/type", format!("must be one of {}", known.join(", ")))]
         }
         None => Vec::new(),

@@ -6,13 +6,13 @@ use domain::id::{JobId, RunId};
 use domain::job::{Job, Status};
 use domain::life::{self, CannotStart};
 use domain::message::JobMessage;
-use domain::task::start_delay;
 use edge::rate::{Limit, Standing};
 use edge::views::JobView;
 use edge::{Answer, Caller, Code, PathId, Problem};
 use http::StatusCode;
 use serde::Serialize;
 use store::Replaced;
+use tasks::start_delay;
 use utoipa::ToSchema;
 
 use crate::{App, MOST_RACES, queue_failed, too_many_races};
@@ -68,12 +68,8 @@ impl App {
             let message = JobMessage::run(job.id, run, job.version);
             let delay = start_delay(&job.task_type, self.config.simulated_task);
             self.jobs.send(job.priority, job.user_id, &message, delay).await.map_err(queue_failed)?;
-            if let Some(ended) = job.run.as_ref().filter(|ended| ended.outcome.is_some()) {
-                let expires = self.config.retention.map(|keep| now.plus(keep));
-                self.store().archive_run(job.id, ended, expires).await?;
-            }
             let next = life::start(&job, run, now);
-            match self.store().replace_job(&next).await? {
+            match self.replace(&job, &next).await? {
                 Replaced::Written => return Ok(started(standing, &next)),
                 Replaced::Lost(Some(current)) if current.run.as_ref().is_some_and(|on| on.id == run) => {
                     return Ok(started(standing, &current));

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use boot::Vars;
 use domain::retry::Backoff;
+use domain::webhook_url::HttpUrl;
+use tasks::Address;
 
 /// Every variable that it reads.
 pub const VARIABLES: &[&str] = &[
@@ -18,14 +20,19 @@ pub const VARIABLES: &[&str] = &[
     "SIMULATE_JOB_FAILURE",
     "EGRESS_ALLOW",
     "RETENTION_DAYS",
+    "MAIL_FROM",
+    "PUBLIC_URL",
 ];
 
 /// Every AWS action that it may take.
 pub const ACTIONS: &[&str] = &[
     "dynamodb:BatchWriteItem",
+    "dynamodb:DeleteItem",
     "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "ses:SendEmail",
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
@@ -54,6 +61,10 @@ pub struct Config {
     pub egress_allow: egress::Allow,
     /// How long runs are kept; for ever if not set.
     pub retention: Option<Duration>,
+    /// Who e-mail comes from; without it none is sent.
+    pub mail_from: Option<String>,
+    /// Where the web page is, without a slash at its end; e-mail links to it.
+    pub public_url: Option<String>,
 }
 
 impl Config {
@@ -74,6 +85,69 @@ impl Config {
             simulate_failure: vars.flag("SIMULATE_JOB_FAILURE", false),
             egress_allow: vars.or("EGRESS_ALLOW", egress::Allow::none()),
             retention: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            mail_from: mail_from(vars),
+            public_url: public_url(vars),
+        }
+    }
+}
+
+/// An address, or a name and an address in angle brackets.
+fn mail_from(vars: &mut Vars) -> Option<String> {
+    let text = vars.text("MAIL_FROM")?;
+    let address = match text.strip_suffix('>').map(|text| text.rsplit_once('<')) {
+        Some(Some((_, address))) => address,
+        Some(None) | None => &text,
+    };
+    if Address::parse(address).is_err() || text.contains(char::is_control) {
+        vars.fault(
+            "MAIL_FROM",
+            "must be an address, as nightjar@example.com or Nightjar <nightjar@example.com>",
+        );
+    }
+    Some(text)
+}
+
+fn public_url(vars: &mut Vars) -> Option<String> {
+    let text = vars.text("PUBLIC_URL")?;
+    if HttpUrl::parse(&text).is_err() || text.contains(['?', '#']) {
+        vars.fault("PUBLIC_URL", "must be an http:// or https:// URL without a query");
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The two settings, or the names of those that are wrong.
+    fn read(from: &str, url: &str) -> Result<(Option<String>, Option<String>), Vec<&'static str>> {
+        let mut vars = Vars::new([("MAIL_FROM", from), ("PUBLIC_URL", url)]);
+        let read = (mail_from(&mut vars), public_url(&mut vars));
+        let finished = vars.finish();
+        finished.map(|()| read).map_err(|error| error.faults().iter().map(|fault| fault.name).collect())
+    }
+
+    #[test]
+    fn a_sender_is_an_address_with_or_without_a_name() {
+        for good in ["nightjar@example.com", "Nightjar <nightjar@example.com>", "<n@example.com>"] {
+            assert_eq!(read(good, ""), Ok((Some(good.to_owned()), None)));
+        }
+        for bad in
+            ["nightjar", "Nightjar <nightjar>", "Nightjar nightjar@example.com", "a@b.c>", "A\nB <a@b.c>"]
+        {
+            assert_eq!(read(bad, ""), Err(vec!["MAIL_FROM"]), "{bad}");
+        }
+        assert_eq!(read(" ", " "), Ok((None, None)));
+    }
+
+    #[test]
+    fn the_public_url_ends_without_a_slash() {
+        let read = |url: &str| read("", url).map(|(_, url)| url.unwrap_or_default());
+        assert_eq!(read("https://jobs.example.com/app//").as_deref(), Ok("https://jobs.example.com/app"));
+        for bad in
+            ["jobs.example.com", "https://a.example/?x", "https://a.example/#x", "https://u:p@a.example"]
+        {
+            assert_eq!(read(bad), Err(vec!["PUBLIC_URL"]), "{bad}");
         }
     }
 }

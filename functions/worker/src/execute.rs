@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use domain::job::{Job, Status};
+use domain::job::{Job, LONGEST_TIMEOUT, Status};
 use domain::life::{Attempt, Ending, Fenced, finish};
 use domain::message::JobMessage;
-use domain::task::start_delay;
 use futures::FutureExt;
 use queue::Handled;
 use store::{Replaced, StoreError};
+use tasks::{Call, Failure, start_delay};
 
-use crate::tasks::{self, Call, Failure};
 use crate::{PAUSE, Worker, again};
-
-/// No task runs longer: the worker's own timeout is 60 s, and the end must still be written.
-const LONGEST_TASK: Duration = Duration::from_secs(50);
 
 /// What came of an attempt.
 pub(crate) enum After {
@@ -39,7 +35,7 @@ impl Worker {
         let ending = self.perform(&job, attempt).await;
         for _ in 0..crate::MOST_RACES {
             let now = self.ambient.now();
-            let next = match finish(&job, attempt, &ending, now) {
+            let next = match finish(&job, attempt, &ending, self.present()) {
                 Ok(next) => next,
                 Err(Fenced) => return Ok(After::Fenced(Some(Box::new(job)))),
             };
@@ -72,21 +68,16 @@ impl Worker {
             Ok(payload) => payload,
             Err(error) => return failed(format!("the payload could not be read: {error}")),
         };
-        let call = Call {
-            job,
-            payload: payload.value(),
-            attempt,
-            config: &self.config,
-            egress: &self.egress,
-            limit: LONGEST_TASK,
-        };
+        // No task runs longer than the longest: the worker has 60 s, and the end must still be written.
+        let limit = Duration::from_secs(u64::from(job.timeout_seconds.clamp(1, LONGEST_TIMEOUT)));
+        let call = Call { job, payload: payload.value(), attempt, limit, world: &self.world };
         let task = std::panic::AssertUnwindSafe(tasks::run(&call)).catch_unwind();
-        match tokio::time::timeout(LONGEST_TASK, task).await {
+        match tokio::time::timeout(limit, task).await {
             Ok(Ok(Ok(result))) => Ending::Done { result },
             Ok(Ok(Err(Failure::Again(error)))) => failed(error),
             Ok(Ok(Err(Failure::Final(error)))) => Ending::Refused { error },
             Ok(Err(_)) => failed("the task panicked".to_owned()),
-            Err(_) => failed(format!("the task took longer than {} s", LONGEST_TASK.as_secs())),
+            Err(_) => failed(format!("the task took longer than {} s", limit.as_secs())),
         }
     }
 

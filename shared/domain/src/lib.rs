@@ -19,7 +19,6 @@ pub mod retry;
 pub mod schedule;
 pub mod seal;
 pub mod signature;
-pub mod task;
 pub mod time;
 pub mod user;
 pub mod webhook_url;
