@@ -5,8 +5,12 @@
 
 mod config;
 mod execute;
+mod fire;
+mod mail;
+mod notice;
+mod outbound;
+mod purge;
 mod settle;
-pub mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +20,15 @@ use boot::clients::Clients;
 use boot::{Ambient, Vars};
 use domain::id::{JobId, RunId};
 use domain::job::Job;
-use domain::life::{Verdict, accept};
+use domain::life::{Present, Trigger, Verdict, accept, put_aside};
 use domain::message::JobMessage;
 use domain::time::Moment;
 use queue::{Handled, JobQueues, Source, WebhookQueues, drive};
 use store::{Replaced, Store, StoreError};
+use tasks::{World, start_delay};
+
+use crate::mail::Ses;
+use crate::outbound::Guarded;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -31,6 +39,8 @@ const NEARLY_THERE: [Duration; 3] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(75)];
 /// How long to wait after the table or a queue has failed.
 const PAUSE: Duration = Duration::from_secs(5);
+/// What is left of the last second before an occurrence; a little more, for the queue's clock is another.
+const LAST_PART: Duration = Duration::from_millis(1_500);
 /// How often a decision is made anew because somebody else wrote first.
 const MOST_RACES: usize = 8;
 
@@ -41,7 +51,8 @@ pub struct Worker {
     jobs: JobQueues,
     webhooks: WebhookQueues,
     source: Source,
-    egress: egress::Client,
+    mailer: Ses,
+    world: Arc<World>,
     ambient: Ambient,
     config: Arc<Config>,
 }
@@ -51,12 +62,20 @@ impl Worker {
     pub fn new(clients: &Clients, config: Config, ambient: Ambient) -> Self {
         let [high, medium, low] = config.job_queues.clone();
         let options = egress::Options { allow: config.egress_allow.clone(), ..egress::Options::default() };
+        let mailer = Ses::new(clients.ses(), config.mail_from.clone());
+        let world = World {
+            outbound: Arc::new(Guarded(egress::Client::new(options))),
+            mailer: Arc::new(mailer.clone()),
+            simulated_task: config.simulated_task,
+            simulate_failure: config.simulate_failure,
+        };
         Self {
             store: Store::new(clients.dynamodb(), &config.table),
             jobs: JobQueues::new(clients.sqs(), high, medium, low),
             webhooks: WebhookQueues::new(clients.sqs(), config.webhook_queue.clone()),
             source: Source::new(clients.sqs(), config.job_queues.clone()),
-            egress: egress::Client::new(options),
+            mailer,
+            world: Arc::new(world),
             ambient,
             config: Arc::new(config),
         }
@@ -81,46 +100,81 @@ impl Worker {
     }
 
     async fn message(&self, message: JobMessage, receives: u32) -> Handled {
-        let job = message.job_id();
+        let job = message.job_id().map(tracing::field::display);
         let handled = match message {
             JobMessage::Run { job_id, run_id, version, .. } => {
-                self.run(job_id, run_id, version, receives).await
+                self.run(job_id, run_id, Trigger::Run { version }, receives).await
             }
+            JobMessage::Fire { job_id, run_id, schedule_rev, due_at, .. } => {
+                self.run(job_id, run_id, Trigger::Fire { rev: schedule_rev, due_at }, receives).await
+            }
+            JobMessage::Notice { job_id, run_id } => self.notice(job_id, run_id).await,
             JobMessage::Purge { job_id } => self.purge(job_id, receives).await,
+            JobMessage::PurgeUser { user_id, round } => self.purge_user(user_id, round).await,
         };
         handled.unwrap_or_else(|error| {
-            tracing::warn!(%job, %error, "will be tried again");
+            tracing::warn!(job, %error, "will be tried again");
             Handled::Again { after: PAUSE }
         })
     }
 
-    /// Does what the record says about a `run` message.
-    async fn run(&self, id: JobId, run: RunId, version: u64, receives: u32) -> Result<Handled, StoreError> {
+    /// Does what the record says about a message that announces a run.
+    async fn run(
+        &self,
+        id: JobId,
+        run: RunId,
+        trigger: Trigger,
+        receives: u32,
+    ) -> Result<Handled, StoreError> {
         let Some(mut job) = self.find(id, receives).await? else {
             return Ok(absent(id, receives));
         };
+        let fired = matches!(trigger, Trigger::Fire { .. });
         for _ in 0..MOST_RACES {
-            let now = self.ambient.now();
-            let written = match accept(&job, run, version, self.holder(), now) {
-                Verdict::Wait { until } => return Ok(again(now, until)),
+            let at = self.present();
+            let delay = start_delay(&job.task_type, self.config.simulated_task);
+            let written = match accept(&job, run, trigger, self.holder(), fired && !delay.is_zero(), at) {
+                Verdict::Wait { until } if fired && until.since(at.now) <= LAST_PART => {
+                    // The queue counts in seconds. What is left of the last one is waited out here: on the
+                    // second, and never early.
+                    if !self.wait_out(until).await {
+                        return Ok(again_before(self.ambient.now(), until));
+                    }
+                    Some(Box::new(job))
+                }
+                Verdict::Wait { until } if fired => return Ok(again_before(at.now, until)),
+                Verdict::Wait { until } => return Ok(again(at.now, until)),
                 Verdict::Settle => return self.settle_current(&job).await,
                 Verdict::Stale => return self.settle_archived(&job, run).await,
-                Verdict::Lose { next } => match self.store.replace_job(&next).await? {
+                Verdict::Later => return Ok(Handled::Done),
+                Verdict::Lose { next } => match self.replace(&job, &next).await? {
                     Replaced::Written => return self.settle_new(&next).await,
                     Replaced::Lost(current) => current,
                 },
-                Verdict::Claim { next, archive } => {
-                    if let Some(ended) = archive {
-                        let expires = self.config.retention.map(|keep| now.plus(keep));
-                        self.store.archive_run(id, &ended, expires).await?;
+                Verdict::Skip { next } => match self.replace(&job, &next).await? {
+                    Replaced::Written => return self.skipped(&next).await,
+                    Replaced::Lost(current) => current,
+                },
+                Verdict::Hold { next } => {
+                    let next = self.with_notes(*next, at.now);
+                    match self.replace(&job, &next).await? {
+                        Replaced::Written => return Ok(self.hold_back(&next, run, delay).await),
+                        Replaced::Lost(current) => current,
                     }
-                    let next = self.with_notes(*next, now);
-                    match self.store.replace_job(&next).await? {
-                        Replaced::Written => match self.execute(next).await? {
-                            execute::After::Handled(handled) => return Ok(handled),
-                            // The attempt was taken from us: the record now says what this message owes.
-                            execute::After::Fenced(current) => current,
-                        },
+                }
+                Verdict::Claim { next } => {
+                    let next = self.with_notes(*next, at.now);
+                    match self.replace(&job, &next).await? {
+                        Replaced::Written => {
+                            if fired {
+                                self.call_next(&next).await;
+                            }
+                            match self.execute(next).await? {
+                                execute::After::Handled(handled) => return Ok(handled),
+                                // The attempt was taken from us: the record now says what this message owes.
+                                execute::After::Fenced(current) => current,
+                            }
+                        }
                         Replaced::Lost(current) => current,
                     }
                 }
@@ -132,6 +186,20 @@ impl Worker {
             }
         }
         Ok(Handled::Again { after: PAUSE })
+    }
+
+    /// Writes `next` over `job`, and before it the ended run that it leaves out.
+    async fn replace(&self, job: &Job, next: &Job) -> Result<Replaced, StoreError> {
+        if let Some(ended) = put_aside(job, next) {
+            let expires = self.config.retention.map(|keep| next.updated_at.plus(keep));
+            self.store.archive_run(job.id, ended, expires).await?;
+        }
+        self.store.replace_job(next).await
+    }
+
+    /// The present, and how long what ends in it is kept.
+    fn present(&self) -> Present {
+        Present { now: self.ambient.now(), keep: self.config.retention }
     }
 
     /// The job. A job that is created running is announced a few milliseconds before it is written: at the
@@ -148,19 +216,10 @@ impl Worker {
         Ok(found)
     }
 
-    /// Removes what hangs on a deleted job. The message is sent before the job is marked: if the mark does not
-    /// show after some time, it was never written.
-    async fn purge(&self, id: JobId, receives: u32) -> Result<Handled, StoreError> {
-        match self.store.job_even_deleted(id, self.ambient.now()).await? {
-            Some(job) if job.deleted_at.is_none() => Ok(absent(id, receives)),
-            _ => self.store.purge_job(id).await.map(|()| Handled::Done),
-        }
-    }
-
     /// Says in the log of a first attempt that nobody knows the job's type.
     fn with_notes(&self, mut job: Job, now: Moment) -> Job {
         let first = job.run.as_ref().is_some_and(|run| run.attempt == 1);
-        if first && domain::task::find(&job.task_type).is_none() {
+        if first && tasks::find(&job.task_type).is_none() {
             let note = format!("type {:?} is not known here: it runs as simulate", job.task_type);
             job.log.add(now, job.status, note, None);
         }
@@ -186,6 +245,12 @@ fn absent(id: JobId, receives: u32) -> Handled {
     }
 }
 
+/// Comes again at `until`, or a part of a second later.
 fn again(now: Moment, until: Moment) -> Handled {
     Handled::Again { after: until.since(now) }
+}
+
+/// Comes again a part of a second before `until`, to be waited out then.
+fn again_before(now: Moment, until: Moment) -> Handled {
+    Handled::Again { after: Duration::from_secs(until.since(now).as_secs()) }
 }

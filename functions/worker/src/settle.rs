@@ -1,9 +1,12 @@
-//! Sending what an ended run owes.
+//! Sending what an ended run owes: its webhooks, and a notice to the owner if it failed.
+
+use std::time::Duration;
 
 use domain::delivery::owed;
 use domain::id::RunId;
-use domain::job::{Job, Run};
-use queue::Handled;
+use domain::job::{Job, Priority, Run, Status};
+use domain::message::JobMessage;
+use queue::{Handled, QueueError};
 use store::StoreError;
 
 use crate::{PAUSE, Worker};
@@ -11,6 +14,7 @@ use crate::{PAUSE, Worker};
 impl Worker {
     /// After this very worker has written the end: nothing can have been sent before.
     pub(crate) async fn settle_new(&self, job: &Job) -> Result<Handled, StoreError> {
+        self.call_up(job).await;
         match &job.run {
             Some(run) => self.settle(job, run, false).await,
             None => Ok(Handled::Done),
@@ -36,12 +40,38 @@ impl Worker {
         }
     }
 
-    /// Sends the run's deliveries, but for those that have a record already, which shows that they were sent.
-    /// A delivery that is sent twice has one id, and its second message finds it delivered.
+    /// Sends what the run owes, but for what has a record already, which shows that it was sent. What is sent
+    /// twice has one id, and its second message finds that it is done.
     async fn settle(&self, job: &Job, run: &Run, maybe_sent: bool) -> Result<Handled, StoreError> {
+        let missing = self.missing(job, run, maybe_sent).await?;
+        let notice = run.outcome == Some(Status::Failed)
+            && self.config.mail_from.is_some()
+            && !(maybe_sent && self.store.notice_begun(job.id, run.id).await?);
+        let sent = async {
+            self.webhooks.send(&missing, Duration::ZERO).await?;
+            if notice {
+                // An e-mail may wait behind other work of its owner.
+                let message = JobMessage::Notice { job_id: job.id, run_id: run.id };
+                self.jobs.send(Priority::Low, job.user_id, &message, Duration::ZERO).await?;
+            }
+            Ok::<_, QueueError>(Handled::Done)
+        };
+        Ok(sent.await.unwrap_or_else(|error| {
+            tracing::warn!(job = %job.id, %error, "what an ended run owes could not be sent");
+            Handled::Again { after: PAUSE }
+        }))
+    }
+
+    /// The deliveries that the run owes and that are not known to be sent.
+    async fn missing(
+        &self,
+        job: &Job,
+        run: &Run,
+        maybe_sent: bool,
+    ) -> Result<Vec<domain::message::Deliver>, StoreError> {
         let deployment = self.config.webhook_url.as_deref();
         if job.webhook.is_none() && deployment.is_none() {
-            return Ok(Handled::Done);
+            return Ok(Vec::new());
         }
         let payload = self.store.payload(job).await?;
         let mut missing = Vec::new();
@@ -50,12 +80,6 @@ impl Worker {
                 missing.push(delivery);
             }
         }
-        match self.webhooks.send(&missing, std::time::Duration::ZERO).await {
-            Ok(()) => Ok(Handled::Done),
-            Err(error) => {
-                tracing::warn!(job = %job.id, %error, "deliveries could not be sent");
-                Ok(Handled::Again { after: PAUSE })
-            }
-        }
+        Ok(missing)
     }
 }

@@ -6,8 +6,14 @@ mod server;
 mod shop;
 
 mod absent;
+mod account;
+mod email;
 mod faults;
 mod http;
+mod notice;
 mod retries;
 mod runs;
+mod schedule;
 mod settling;
+mod tasks;
+mod timeouts;

@@ -6,7 +6,7 @@ use domain::delivery::Delivery;
 use domain::event::EventType;
 use domain::id::CancelId;
 use domain::job::{Job, Status};
-use domain::life;
+use domain::life::{self, Present};
 use serde_json::json;
 use testkit::{Fault, When};
 
@@ -19,9 +19,9 @@ async fn a_job_without_a_webhook_owes_nothing() {
     shop.bed.faults.clear();
     assert_eq!(shop.step().await, (1, 0));
     let made: Vec<_> = shop.bed.faults.calls().into_iter().map(|call| call.operation).collect();
-    // Read the job, claim it, read its payload, end it: nothing more.
+    // Read the job, claim it, read its payload, end it and let the payload expire with it: nothing more.
     let short: Vec<_> = made.iter().filter_map(|name| name.rsplit('.').next()).collect();
-    assert_eq!(short, ["GetItem", "PutItem", "GetItem", "PutItem"]);
+    assert_eq!(short, ["GetItem", "PutItem", "GetItem", "TransactWriteItems"]);
     assert_eq!(shop.read(&job).await.status, Status::Completed);
     assert!(shop.asked().await.is_empty());
 }
@@ -83,7 +83,8 @@ async fn a_message_of_a_cancelled_run_tells_of_the_cancellation() {
     let shop = Shop::new().await;
     let job = shop.start(shop.draft(), json!({})).await;
     let cancel = CancelId::fresh(shop.now(), shop.bed.ambient.entropy());
-    let cancelled = life::cancel(&job, cancel, shop.run_id(), shop.now()).unwrap();
+    let cancelled =
+        life::cancel(&job, cancel, shop.run_id(), Present { now: shop.now(), keep: None }).unwrap();
     shop.replace(&cancelled).await;
     assert_eq!(shop.step().await, (1, 0));
     let asked = shop.asked().await;

@@ -12,6 +12,7 @@ use domain::life;
 use domain::message::{Deliver, JobMessage};
 use domain::payload::Payload;
 use domain::time::Moment;
+use domain::user::User;
 use engine::mapping::{Delivery, HandlerError, Mapping};
 use queue::{JobQueues, topology};
 use serde_json::Value;
@@ -41,6 +42,24 @@ impl Shop {
         let worker = worker(&bed, variables, bed.ambient.clone());
         let owner = UserId::fresh(bed.now(), bed.ambient.entropy());
         Self { store: bed.store(), worker, queues, owner, bed }
+    }
+
+    /// From now on the jobs are those of a user who is registered.
+    pub(crate) async fn settle_in(&mut self, name: &str) {
+        let persona = testkit::user(&self.bed, name);
+        self.store.create_user(&persona.user, &persona.email, &persona.name).await.unwrap();
+        self.owner = persona.user.id;
+    }
+
+    pub(crate) fn owner(&self) -> UserId {
+        self.owner
+    }
+
+    /// Marks the owner's account as deleted.
+    pub(crate) async fn delete_account(&self) {
+        let user = self.store.user(self.owner).await.unwrap().unwrap();
+        let marked = User { deleted_at: Some(self.now()), version: user.version + 1, ..user };
+        assert!(self.store.delete_user(&marked).await.unwrap());
     }
 
     pub(crate) fn now(&self) -> Moment {

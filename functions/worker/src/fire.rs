@@ -1,0 +1,74 @@
+//! Occurrences of a schedule: waited for to the second, announced, passed over.
+
+use std::time::Duration;
+
+use domain::id::RunId;
+use domain::job::Job;
+use domain::message::JobMessage;
+use domain::schedule::Missed;
+use domain::time::Moment;
+use queue::Handled;
+use store::StoreError;
+
+use crate::{PAUSE, Worker};
+
+/// How long a sleep is before the clock is looked at again.
+const NAP: Duration = Duration::from_millis(50);
+/// How often it is looked at; a clock that stands still keeps nobody here for ever.
+const MOST_NAPS: usize = 40;
+
+impl Worker {
+    /// Waits until that moment; false if it does not come.
+    pub(crate) async fn wait_out(&self, until: Moment) -> bool {
+        for _ in 0..MOST_NAPS {
+            let left = until.since(self.ambient.now());
+            if left.is_zero() {
+                return true;
+            }
+            tokio::time::sleep(left.min(NAP)).await;
+        }
+        false
+    }
+
+    /// After an occurrence has started a run: announces the next one, but for a backfill.
+    pub(crate) async fn call_next(&self, job: &Job) {
+        if !backfills(job) {
+            self.jobs.announce(job, self.ambient.now()).await;
+        }
+    }
+
+    /// After a run has ended: in a backfill its end is what calls the next occurrence up.
+    pub(crate) async fn call_up(&self, job: &Job) {
+        if backfills(job) {
+            self.jobs.announce(job, self.ambient.now()).await;
+        }
+    }
+
+    /// After an occurrence was passed over. A crash before: the tick announces the next one, and a message that
+    /// finds the job ended settles it.
+    pub(crate) async fn skipped(&self, job: &Job) -> Result<Handled, StoreError> {
+        if job.status.is_end() {
+            return self.settle_current(job).await;
+        }
+        self.jobs.announce(job, self.ambient.now()).await;
+        Ok(Handled::Done)
+    }
+
+    /// After a run whose task's time passes in the queue was written: sends its message with that delay. If that
+    /// fails, this message serves, and the task takes no time.
+    pub(crate) async fn hold_back(&self, job: &Job, run: RunId, delay: Duration) -> Handled {
+        self.call_next(job).await;
+        let message = JobMessage::run(job.id, run, job.version);
+        match self.jobs.send(job.priority, job.user_id, &message, delay).await {
+            Ok(()) => Handled::Done,
+            Err(error) => {
+                tracing::warn!(job = %job.id, %error, "a run could not be held back; the message stays");
+                Handled::Again { after: PAUSE }
+            }
+        }
+    }
+}
+
+fn backfills(job: &Job) -> bool {
+    job.timetable.as_ref().is_some_and(|table| table.schedule.missed == Missed::Backfill)
+}

@@ -1,0 +1,86 @@
+//! Removing what a deleted job, or a deleted account, left behind.
+
+use std::time::Duration;
+
+use domain::id::{JobId, UserId};
+use domain::job::Priority;
+use domain::life;
+use domain::message::JobMessage;
+use domain::time::Moment;
+use queue::{Handled, QueueError};
+use store::{Replaced, StoreError};
+
+use crate::{MOST_RACES, PAUSE, Worker, absent};
+
+/// How many jobs of an account one message removes: a few seconds' work.
+const JOBS_A_ROUND: usize = 100;
+/// The index shows what was written a moment ago, and requests that were under way have ended: after so long
+/// without a job nothing can come any more.
+const SETTLED: Duration = Duration::from_secs(75);
+/// How long the mark of a deleted job stays.
+const MARK: Duration = Duration::from_secs(24 * 3_600);
+/// The index shows jobs that have expired until the table forgets them: they are deleted like the others.
+const NEVER_EXPIRED: Moment = Moment::from_millis(0);
+/// How many empty looks, one after another, mean that nothing is left.
+const EMPTY_LOOKS: u32 = 2;
+
+impl Worker {
+    /// Removes what hangs on a deleted job. The message is sent before the job is marked: if the mark does not
+    /// show after some time, it was never written.
+    pub(crate) async fn purge(&self, id: JobId, receives: u32) -> Result<Handled, StoreError> {
+        match self.store.job_even_deleted(id, self.ambient.now()).await? {
+            Some(job) if job.deleted_at.is_none() => Ok(absent(id, receives)),
+            _ => self.store.purge_job(id).await.map(|()| Handled::Done),
+        }
+    }
+
+    /// Removes some jobs of a user who has deleted the account; the last round removes the user.
+    ///
+    /// The message was sent before the mark: without the mark nothing is done. Each round sends the next before
+    /// it is acknowledged: after a crash a round is done again, which does no harm.
+    pub(crate) async fn purge_user(&self, id: UserId, looks: u32) -> Result<Handled, StoreError> {
+        match self.store.user_even_deleted(id).await? {
+            Some(user) if user.deleted_at.is_some() => {}
+            _ => return Ok(Handled::Done),
+        }
+        let jobs = self.store.some_jobs_of(id, JOBS_A_ROUND).await?;
+        for job in &jobs {
+            self.remove(id, *job).await?;
+        }
+        let (looks, delay) = if jobs.is_empty() { (looks + 1, SETTLED) } else { (0, Duration::ZERO) };
+        if looks < EMPTY_LOOKS {
+            let next = JobMessage::PurgeUser { user_id: id, round: looks };
+            let sent: Result<(), QueueError> = self.jobs.send(Priority::Low, id, &next, delay).await;
+            return Ok(sent.map_or_else(
+                |error| {
+                    tracing::warn!(user = %id, %error, "the removal of an account goes on with this message");
+                    Handled::Again { after: PAUSE }
+                },
+                |()| Handled::Done,
+            ));
+        }
+        self.store.remove_keys_of(id).await?;
+        self.store.remove_user(id).await?;
+        tracing::info!(user = %id, "an account was removed");
+        Ok(Handled::Done)
+    }
+
+    /// Deletes a job as its owner would: the message that removes the rest, then the mark.
+    async fn remove(&self, owner: UserId, id: JobId) -> Result<(), StoreError> {
+        let purge = JobMessage::Purge { job_id: id };
+        let sent = self.jobs.send(Priority::Low, owner, &purge, SETTLED).await;
+        sent.map_err(|error| StoreError::Busy(format!("a queue failed: {error}")))?;
+        let mut found = self.store.job(id, NEVER_EXPIRED).await?;
+        for _ in 0..MOST_RACES {
+            let Some(job) = found else { return Ok(()) };
+            let next = life::delete(&job, self.ambient.now(), MARK);
+            match self.store.replace_job(&next).await? {
+                Replaced::Written => return Ok(()),
+                Replaced::Lost(current) => {
+                    found = current.map(|job| *job).filter(|job| job.deleted_at.is_none());
+                }
+            }
+        }
+        Err(StoreError::Busy("others kept writing the job".to_owned()))
+    }
+}
