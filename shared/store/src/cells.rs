@@ -13,7 +13,7 @@ use crate::schema::LIST_INDEX;
 use crate::{Item, Store, StoreError, keys};
 
 /// How many rows one request may read where rows must be read to know that they match.
-const ROWS_A_REQUEST: usize = 2_000;
+pub(crate) const ROWS_A_REQUEST: usize = 2_000;
 /// The smallest chunk of a cell.
 const SMALLEST_CHUNK: usize = 4;
 
@@ -30,10 +30,39 @@ pub(crate) struct Union {
 }
 
 /// A condition on rows that the key cannot express.
+#[derive(Default)]
 pub(crate) struct Matching {
     pub(crate) expression: String,
     pub(crate) names: Vec<(String, String)>,
     pub(crate) values: Vec<(String, AttributeValue)>,
+}
+
+impl Matching {
+    /// Demands this too, of an attribute under a stand-in for its name.
+    pub(crate) fn add(&mut self, part: &str, name: (&str, &str), value: (&str, AttributeValue)) {
+        self.require(part);
+        self.names.push((name.0.to_owned(), name.1.to_owned()));
+        self.values.push((value.0.to_owned(), value.1));
+    }
+
+    /// Demands that the attribute has one of these values; nothing if there are none.
+    pub(crate) fn any_of<'a>(&mut self, attribute: &str, values: impl Iterator<Item = &'a str>) {
+        let values: Vec<_> = values.enumerate().map(|(n, text)| (format!(":{attribute}{n}"), text)).collect();
+        if values.is_empty() {
+            return;
+        }
+        let places: Vec<_> = values.iter().map(|(place, _)| place.as_str()).collect();
+        self.require(&format!("#{attribute} IN ({})", places.join(", ")));
+        self.names.push((format!("#{attribute}"), attribute.to_owned()));
+        self.values.extend(values.into_iter().map(|(place, text)| (place, keys::text(text))));
+    }
+
+    fn require(&mut self, part: &str) {
+        if !self.expression.is_empty() {
+            self.expression.push_str(" AND ");
+        }
+        self.expression.push_str(part);
+    }
 }
 
 /// Rows in order, and where to go on if there may be more.

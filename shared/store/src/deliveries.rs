@@ -10,6 +10,7 @@ use domain::user::User;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use crate::cells::Union;
+use crate::create::expired;
 use crate::{Item, Store, StoreError, job_item, keys, users};
 
 /// A page of deliveries, newest first.
@@ -101,28 +102,16 @@ impl Store {
         job: JobId,
         after: Option<WebhookId>,
         limit: usize,
+        now: Moment,
     ) -> Result<DeliveryPage, StoreError> {
-        let upper = after.map_or_else(|| format!("{}~", keys::DELIVERY_PREFIX), keys::delivery);
-        let page = self
-            .client
-            .query()
-            .table_name(self.table())
-            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
-            .expression_attribute_values(":pk", keys::text(keys::job(job)))
-            .expression_attribute_values(":first", keys::text(keys::DELIVERY_PREFIX))
-            .expression_attribute_values(":last", keys::text(upper))
-            .scan_index_forward(false)
-            .limit(i32::try_from(limit + 2).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(StoreError::sdk)?;
-        let cut = page.last_evaluated_key.is_some();
-        let all = page.items.unwrap_or_default().into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let mut deliveries: Vec<_> = all.into_iter().filter(|found| Some(found.id) != after).collect();
-        // A Query ends at 1 MB, whatever it was asked for.
-        let more = cut || deliveries.len() > limit;
-        deliveries.truncate(limit);
-        let next = deliveries.last().filter(|_| more).map(|last| last.id);
+        let last = after.map(keys::delivery);
+        let mut rows = self.newest(job, keys::DELIVERY_PREFIX, last, limit).await?;
+        let next = rows.next.as_deref().and_then(|sk| sk.strip_prefix(keys::DELIVERY_PREFIX)).map(str::parse);
+        let next = next
+            .transpose()
+            .map_err(|e| StoreError::unreadable("a delivery's key has no delivery's id", e))?;
+        rows.rows.retain(|row| !expired(row, now));
+        let deliveries = rows.rows.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(DeliveryPage { deliveries, next })
     }
 
@@ -133,6 +122,7 @@ impl Store {
         states: &[DeliveryState],
         after: Option<WebhookId>,
         limit: usize,
+        now: Moment,
     ) -> Result<DeliveryPage, StoreError> {
         let states = if states.is_empty() { &DeliveryState::ALL[..] } else { states };
         let union = Union {
@@ -148,7 +138,8 @@ impl Store {
                 ("sk".to_owned(), row.get("sk")?.clone()),
             ]))
         });
-        let items = self.batch_get(wanted.collect(), false).await?;
+        let mut items = self.batch_get(wanted.collect(), false).await?;
+        items.retain(|item| !expired(item, now));
         let mut deliveries = items.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
         deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.id));
         let next = rows.next.map(|id| id.parse()).transpose();

@@ -1,28 +1,13 @@
-//! One job: read it, replace it, put a run aside.
+//! One job, and what hangs on it: reading.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 use domain::delivery::Delivery;
-use domain::id::{JobId, RunId};
-use domain::job::{Job, PayloadPlace, Run};
+use domain::id::JobId;
+use domain::job::{Job, PayloadPlace};
 use domain::payload::Payload;
 use domain::time::Moment;
-use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
-use crate::{Item, Store, StoreError, deliveries, job_item, keys};
-
-/// What became of a write.
-#[derive(Debug)]
-pub enum Replaced {
-    /// It stands.
-    Written,
-    /// Somebody else wrote first; this is the record now, if there still is one.
-    Lost(Option<Box<Job>>),
-}
+use crate::{Item, Store, StoreError, job_item, keys};
 
 /// A job and what hangs on it.
 #[derive(Debug)]
@@ -31,10 +16,17 @@ pub struct JobAndAll {
     pub job: Job,
     /// Its payload.
     pub payload: Payload,
-    /// Its earlier runs that are still kept, oldest first.
-    pub runs: Vec<Run>,
-    /// Its deliveries that are still kept, oldest first.
+    /// Its last deliveries that are still kept, newest first.
     pub deliveries: Vec<Delivery>,
+}
+
+/// How many deliveries come with a job.
+const MOST_DELIVERIES: usize = 100;
+
+/// Items of one kind in a job's partition, newest first, and the sort key after which the next ones stand.
+pub(crate) struct Newest {
+    pub(crate) rows: Vec<Item>,
+    pub(crate) next: Option<String>,
 }
 
 impl Store {
@@ -87,20 +79,17 @@ impl Store {
         }
     }
 
-    /// A job with its payload, runs and deliveries, in one Query.
+    /// A job with its payload and its last deliveries: two requests at the same time, whose cost does not grow
+    /// with what a job that comes every minute has left behind.
     pub async fn job_and_all(&self, id: JobId, now: Moment) -> Result<Option<JobAndAll>, StoreError> {
-        let (mut job, mut payload, mut runs, mut all) = (None, None, Vec::new(), Vec::new());
-        for item in self.partition(id).await? {
+        let keys = [keys::JOB, keys::PAYLOAD].map(|sk| keys::key(keys::job(id), sk)).to_vec();
+        let deliveries = self.job_deliveries(id, None, MOST_DELIVERIES, now);
+        let (items, deliveries) = futures::try_join!(self.batch_get(keys, true), deliveries)?;
+        let (mut job, mut payload) = (None, None);
+        for item in items {
             match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
-                Some(keys::JOB) => job = Some(job_item::read(item)?),
                 Some(keys::PAYLOAD) => payload = Some(job_item::read_payload(&item)?),
-                Some(sk) if sk.starts_with(keys::RUN_PREFIX) => {
-                    runs.push(
-                        from_item(item).map_err(|e| StoreError::unreadable("a run cannot be read", e))?,
-                    );
-                }
-                Some(sk) if sk.starts_with(keys::DELIVERY_PREFIX) => all.push(deliveries::read(item)?),
-                _ => {}
+                _ => job = Some(job_item::read(item)?),
             }
         }
         let lives =
@@ -110,121 +99,44 @@ impl Store {
             (PayloadPlace::Here(payload), _) => payload.clone(),
             (PayloadPlace::Apart { .. }, payload) => payload.unwrap_or_else(Payload::empty),
         };
-        Ok(Some(JobAndAll { job, payload, runs, deliveries: all }))
+        Ok(Some(JobAndAll { job, payload, deliveries: deliveries.deliveries }))
     }
 
-    /// Writes a job over the version before it.
-    ///
-    /// A lost race: the condition fails and the answer carries the record as it is now, so that the caller
-    /// decides again without another read. A lost answer: the SDK tries again, the condition fails because the
-    /// first try took effect, and the record that comes back is the one that was to be written: that counts as
-    /// written. A crash before: nothing has changed. A crash after: the record tells what is owed.
-    pub async fn replace_job(&self, next: &Job) -> Result<Replaced, StoreError> {
-        let item = job_item::write(next, self.shards)?;
-        let seen = next.version.saturating_sub(1);
-        let sent = self
-            .client
-            .put_item()
-            .table_name(self.table())
-            .set_item(Some(item.clone()))
-            .condition_expression("version = :seen")
-            .expression_attribute_values(":seen", keys::number(seen))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(Replaced::Written),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => {
-                let PutItemError::ConditionalCheckFailedException(failed) = e.into_err() else {
-                    return Ok(Replaced::Lost(None));
-                };
-                lost(failed.item, &item)
-            }
-            Err(e) => Err(StoreError::sdk(e)),
-        }
-    }
-
-    /// Writes a job over the version before it, with a new payload, in one transaction.
-    pub async fn replace_job_and_payload(&self, next: Job, payload: Payload) -> Result<Replaced, StoreError> {
-        let was_apart = matches!(next.payload, PayloadPlace::Apart { .. });
-        let (next, apart) = job_item::place_payload(next, payload, self.shards)?;
-        if apart.is_none() && !was_apart {
-            return self.replace_job(&next).await;
-        }
-        let item = job_item::write(&next, self.shards)?;
-        let put = Put::builder()
-            .table_name(self.table())
-            .set_item(Some(item.clone()))
-            .condition_expression("version = :seen")
-            .expression_attribute_values(":seen", keys::number(next.version.saturating_sub(1)))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let job = TransactWriteItem::builder().put(build(put.build())?).build();
-        let other = match &apart {
-            Some(payload) => self.put(job_item::write_payload(next.id, payload))?,
-            None => {
-                let key = keys::key(keys::job(next.id), keys::PAYLOAD);
-                let delete =
-                    aws_sdk_dynamodb::types::Delete::builder().table_name(self.table()).set_key(Some(key));
-                TransactWriteItem::builder().delete(build(delete.build())?).build()
-            }
-        };
-        let sent = self.client.transact_write_items().transact_items(job).transact_items(other).send().await;
-        match sent {
-            Ok(_) => Ok(Replaced::Written),
-            Err(SdkError::ServiceError(e)) if e.err().is_transaction_canceled_exception() => {
-                let reasons = match e.err() {
-                    TransactWriteItemsError::TransactionCanceledException(c) => c.cancellation_reasons(),
-                    _ => &[],
-                };
-                let first = reasons.first().filter(|first| first.code() == Some("ConditionalCheckFailed"));
-                let Some(first) = first else {
-                    return Err(StoreError::Busy("another transaction is on".to_owned()));
-                };
-                match (lost(first.item.clone(), &item)?, apart) {
-                    // Two payloads may begin alike: then the record does not tell whose stands beside it.
-                    (Replaced::Written, Some(ours)) if self.payload(&next).await? != ours => {
-                        Ok(Replaced::Lost(Some(Box::new(next))))
-                    }
-                    (told, _) => Ok(told),
-                }
-            }
-            Err(e) => Err(StoreError::sdk(e)),
-        }
-    }
-
-    /// Puts an ended run aside, so that a late message about it can still do its duty. Doing it twice is the
-    /// same as once.
-    pub async fn archive_run(
+    /// Up to `limit` items of a job's partition whose sort keys begin so, from the last key down.
+    pub(crate) async fn newest(
         &self,
         job: JobId,
-        run: &Run,
-        expires: Option<Moment>,
-    ) -> Result<(), StoreError> {
-        let mut item: Item =
-            to_item(run).map_err(|e| StoreError::unreadable("a run cannot be written", e))?;
-        item.extend(keys::key(keys::job(job), keys::run(run.id)));
-        if let Some(expires) = expires {
-            item.insert("expiresAt".to_owned(), keys::number(expires.as_seconds_ceil()));
-        }
-        let put = self.client.put_item().table_name(self.table()).set_item(Some(item));
-        put.send().await.map(|_| ()).map_err(StoreError::sdk)
-    }
-
-    /// A run that was put aside.
-    pub async fn archived_run(&self, job: JobId, run: RunId) -> Result<Option<Run>, StoreError> {
-        let got = self
+        prefix: &str,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Newest, StoreError> {
+        let upper = after.clone().unwrap_or_else(|| format!("{prefix}~"));
+        let page = self
             .client
-            .get_item()
+            .query()
             .table_name(self.table())
-            .set_key(Some(keys::key(keys::job(job), keys::run(run))))
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", keys::text(keys::job(job)))
+            .expression_attribute_values(":first", keys::text(prefix))
+            .expression_attribute_values(":last", keys::text(upper))
+            .scan_index_forward(false)
             .consistent_read(true)
+            .limit(i32::try_from(limit + 2).unwrap_or(i32::MAX))
             .send()
             .await
             .map_err(StoreError::sdk)?;
-        got.item.map(from_item).transpose().map_err(|e| StoreError::unreadable("a run cannot be read", e))
+        // A Query ends at 1 MB, whatever it was asked for.
+        let cut = page.last_evaluated_key.is_some();
+        let key = |row: &Item| row.get("sk").and_then(|sk| sk.as_s().ok()).cloned();
+        let mut rows = page.items.unwrap_or_default();
+        rows.retain(|row| key(row) != after);
+        let more = cut || rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).and_then(key);
+        Ok(Newest { rows, next })
     }
 
-    /// Every item of a job's partition. The partition is bounded: deliveries and runs expire.
+    /// Every item of a job's partition.
     pub(crate) async fn partition(&self, id: JobId) -> Result<Vec<Item>, StoreError> {
         let mut pages = self
             .client
@@ -273,14 +185,6 @@ impl Store {
     pub(crate) fn put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(self.table()).set_item(Some(item));
         Ok(TransactWriteItem::builder().put(build(put.build())?).build())
-    }
-}
-
-fn lost(found: Option<Item>, wanted: &Item) -> Result<Replaced, StoreError> {
-    match found {
-        Some(found) if job_item::same(&found, wanted) => Ok(Replaced::Written),
-        Some(found) => Ok(Replaced::Lost(Some(Box::new(job_item::read(found)?)))),
-        None => Ok(Replaced::Lost(None)),
     }
 }
 

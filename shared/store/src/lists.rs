@@ -74,18 +74,22 @@ fn union(user: UserId, filter: &JobFilter, after: Option<JobId>) -> Union {
 }
 
 fn matching(filter: &JobFilter) -> Option<Matching> {
-    let mut matching = Matching { expression: String::new(), names: Vec::new(), values: Vec::new() };
-    let mut parts = Vec::new();
+    Some(conditions(filter, false)).filter(|matching| !matching.expression.is_empty())
+}
+
+/// What must hold of the rows of a filter, with the status and the priority if no cell tells them.
+pub(crate) fn conditions(filter: &JobFilter, with_cells: bool) -> Matching {
+    let mut matching = Matching::default();
     if let Some(text) = &filter.search {
-        parts.push("contains(#search, :search)");
-        matching.names.push(("#search".to_owned(), "search".to_owned()));
-        matching.values.push((":search".to_owned(), keys::text(text.to_lowercase())));
+        let text = keys::text(text.to_lowercase());
+        matching.add("contains(#search, :search)", ("#search", "search"), (":search", text));
     }
     if let Some(task_type) = &filter.task_type {
-        parts.push("#type = :type");
-        matching.names.push(("#type".to_owned(), "type".to_owned()));
-        matching.values.push((":type".to_owned(), keys::text(task_type)));
+        matching.add("#type = :type", ("#type", "type"), (":type", keys::text(task_type)));
     }
-    matching.expression = parts.join(" AND ");
-    (!parts.is_empty()).then_some(matching)
+    if with_cells {
+        matching.any_of("status", filter.statuses.iter().map(|status| status.as_str()));
+        matching.any_of("priority", filter.priorities.iter().map(|priority| priority.as_str()));
+    }
+    matching
 }

@@ -107,7 +107,7 @@ async fn pages_of_a_job_and_of_a_user_show_each_delivery_once() {
             let wanted: Vec<_> = written.iter().filter(|record| record.job_id == job.id).cloned().collect();
             let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
             loop {
-                let page = desk.sound.job_deliveries(job.id, after, limit).await.unwrap();
+                let page = desk.sound.job_deliveries(job.id, after, limit, desk.now()).await.unwrap();
                 seen.extend(page.deliveries);
                 pages += 1;
                 match page.next {
@@ -122,7 +122,8 @@ async fn pages_of_a_job_and_of_a_user_show_each_delivery_once() {
             let wanted: Vec<_> = written.iter().filter(wanted).cloned().collect();
             let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
             loop {
-                let page = desk.sound.user_deliveries(desk.owner, states, after, limit).await.unwrap();
+                let page =
+                    desk.sound.user_deliveries(desk.owner, states, after, limit, desk.now()).await.unwrap();
                 seen.extend(page.deliveries);
                 pages += 1;
                 match page.next {
@@ -133,6 +134,7 @@ async fn pages_of_a_job_and_of_a_user_show_each_delivery_once() {
             assert_eq!((seen, pages), (wanted.clone(), wanted.len().div_ceil(limit)), "{limit} {states:?}");
         }
     }
-    let other = desk.sound.user_deliveries(testkit::user(&desk.bed, "other").user.id, &[], None, 9).await;
+    let other = testkit::user(&desk.bed, "other").user.id;
+    let other = desk.sound.user_deliveries(other, &[], None, 9, desk.now()).await;
     assert!(other.unwrap().deliveries.is_empty());
 }

@@ -11,7 +11,7 @@ use crate::deliveries::delivery;
 use crate::desk::{Desk, payload};
 
 #[tokio::test]
-async fn a_job_comes_with_its_payload_runs_and_deliveries_the_oldest_first() {
+async fn a_job_comes_with_its_payload_and_deliveries_the_newest_first() {
     let desk = Desk::new().await;
     let large = payload(3_000);
     let job = desk.write_with(desk.draft(), large.clone()).await;
@@ -20,9 +20,9 @@ async fn a_job_comes_with_its_payload_runs_and_deliveries_the_oldest_first() {
         desk.pass(1);
         let mut run = Run::new(desk.run_id(), desk.now());
         run.outcome = Some(Status::Failed);
-        desk.sound.archive_run(job.id, &run, Some(desk.now())).await.unwrap();
+        desk.sound.archive_run(job.id, &run, None).await.unwrap();
         // Once more is the same as once.
-        desk.sound.archive_run(job.id, &run, Some(desk.now())).await.unwrap();
+        desk.sound.archive_run(job.id, &run, None).await.unwrap();
         assert_eq!(desk.sound.archived_run(job.id, run.id).await.unwrap().as_ref(), Some(&run));
         runs.push(run);
     }
@@ -31,7 +31,11 @@ async fn a_job_comes_with_its_payload_runs_and_deliveries_the_oldest_first() {
         assert!(desk.sound.replace_delivery(delivery, None).await.unwrap());
     }
     let all = desk.sound.job_and_all(job.id, desk.now()).await.unwrap().unwrap();
-    assert_eq!((all.job, all.payload, all.runs, all.deliveries), (job.clone(), large, runs, deliveries));
+    let newest_first: Vec<_> = deliveries.into_iter().rev().collect();
+    assert_eq!((all.job, all.payload, all.deliveries), (job.clone(), large, newest_first));
+    let earlier = desk.sound.earlier_runs(job.id, None, 9, desk.now()).await.unwrap();
+    runs.reverse();
+    assert_eq!((earlier.runs, earlier.next), (runs, None));
     assert_eq!(desk.sound.archived_run(job.id, desk.run_id()).await.unwrap(), None);
 }
 

@@ -118,6 +118,19 @@ async fn replacing() {
 }
 
 #[tokio::test]
+async fn expiring() {
+    let desk = Desk::new().await;
+    let job = desk.write_with(desk.draft(), payload(2_000)).await;
+    desk.bed.faults.clear();
+    let mut ended = life::start(&job, desk.run_id(), desk.now());
+    (ended.status, ended.expires_at) = (Status::Failed, Some(desk.now().plus(Duration::from_secs(60))));
+    desk.patient.replace_job(&ended).await.unwrap();
+    desk.patient.keep_payload(job.id, Some(desk.now())).await.unwrap();
+    desk.patient.keep_payload(job.id, None).await.unwrap();
+    same_as_before!("expire_and_keep", requests(&desk));
+}
+
+#[tokio::test]
 async fn reading() {
     let desk = Desk::new().await;
     let job = desk.write_with(desk.draft(), payload(1_500)).await;
@@ -146,8 +159,12 @@ async fn listing() {
     desk.patient.list_jobs(desk.owner, &filter, Some(after), 0, 20, desk.now()).await.unwrap();
     desk.patient.count_jobs(desk.owner, &filter, 1_000).await.unwrap();
     same_as_before!("list_jobs", requests(&desk));
-    desk.patient.job_deliveries(after, None, 20).await.unwrap();
+    desk.patient.job_deliveries(after, None, 20, desk.now()).await.unwrap();
     same_as_before!("job_deliveries", requests(&desk));
+    desk.patient.earlier_runs(after, None, 20, desk.now()).await.unwrap();
+    same_as_before!("earlier_runs", requests(&desk));
+    desk.patient.all_jobs(&filter, None, 20, desk.now()).await.unwrap();
+    same_as_before!("all_jobs", requests(&desk));
 }
 
 #[tokio::test]
