@@ -9,7 +9,7 @@ use domain::id::{CancelId, JobId, RunId};
 use domain::job::Job;
 use domain::life;
 use edge::views::JobView;
-use edge::{Answer, Caller, Code, PathId, Problem};
+use edge::{Answer, Code, PathId, Problem, RunCaller};
 use serde::Serialize;
 use store::Replaced;
 use utoipa::ToSchema;
@@ -27,27 +27,27 @@ pub(crate) struct Cancelled {
     job: JobView,
 }
 
-/// Cancels a job that has not ended. What its task has done by then is not undone.
+/// Cancels a job that has not ended, and its schedule with it. What its task has done by then is not undone.
 #[utoipa::path(post, path = "/jobs/{id}/cancel", tag = "runs", security(("bearer" = [])),
     params(("id" = String, Path, description = "The job's id")),
     responses((status = 200, body = Cancelled, description = "It is cancelled"),
         (status = 409, description = "It has ended", body = edge::problem::Document)))]
 pub(crate) async fn cancel(
     State(app): State<App>,
-    caller: Caller,
+    RunCaller(caller): RunCaller,
     PathId(id): PathId<JobId>,
 ) -> Answer<Json<Cancelled>> {
     let mut job = app.own_job(&caller, id).await?;
     for _ in 0..MOST_RACES {
-        let now = app.ambient().now();
-        let cancel = CancelId::fresh(now, app.ambient().entropy());
-        let run = RunId::fresh(now, app.ambient().entropy());
-        let Some(next) = life::cancel(&job, cancel, run, now) else {
+        let at = app.present();
+        let cancel = CancelId::fresh(at.now, app.ambient().entropy());
+        let run = RunId::fresh(at.now, app.ambient().entropy());
+        let Some(next) = life::cancel(&job, cancel, run, at) else {
             let detail = format!("the job has ended already as {}", job.status);
             return Err(Problem::new(Code::AlreadyEnded, detail));
         };
         app.announce(&next).await?;
-        match app.store().replace_job(&next).await? {
+        match app.replace(&job, &next).await? {
             Replaced::Written => {
                 return Ok(Json(Cancelled {
                     message: "Job cancelled successfully",

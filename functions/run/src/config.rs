@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use boot::Vars;
 use edge::CorsPolicy;
+use store::Shards;
 
 /// Every variable that it reads.
 pub const VARIABLES: &[&str] = &[
@@ -18,6 +19,7 @@ pub const VARIABLES: &[&str] = &[
     "RATE_LIMIT_WINDOW_MS",
     "SIMULATED_TASK_MS",
     "RETENTION_DAYS",
+    "DUE_SHARDS",
     "CORS_ORIGINS",
 ];
 
@@ -50,8 +52,10 @@ pub struct Config {
     pub window: Duration,
     /// How long a simulated task takes.
     pub simulated_task: Duration,
-    /// How long runs are kept; for ever if not set.
+    /// How long what has ended is kept; for ever if not set.
     pub retention: Option<Duration>,
+    /// Over how many partitions of the index what falls due is spread.
+    pub shards: Shards,
     /// Which origins a browser may call from.
     pub cors: CorsPolicy,
 }
@@ -74,6 +78,7 @@ impl Config {
             window: vars.duration(["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_WINDOW"], Duration::from_secs(900)),
             simulated_task: Duration::from_millis(vars.or("SIMULATED_TASK_MS", 3_000)),
             retention: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            shards: vars.or("DUE_SHARDS", Shards::default()),
             cors: CorsPolicy::read(vars),
         }
     }

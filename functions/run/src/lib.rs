@@ -1,7 +1,8 @@
-//! Starting and stopping jobs: `run`, `rerun` and `cancel`.
+//! Starting and stopping jobs: `run`, `rerun` and `cancel`, and `pause` and `resume` of their schedules.
 
 mod cancel;
 mod config;
+mod rest;
 mod start;
 
 use std::sync::Arc;
@@ -12,9 +13,10 @@ use boot::clients::Clients;
 use boot::{Ambient, SecretCache, Vars};
 use domain::id::JobId;
 use domain::job::Job;
+use domain::life::{Present, put_aside};
 use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions};
 use queue::{JobQueues, QueueError, WebhookQueues};
-use store::Store;
+use store::{Replaced, Store};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,6 +29,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/run-job/{id}"),
     ("POST", "/jobs/{id}/rerun"),
     ("POST", "/jobs/{id}/cancel"),
+    ("POST", "/jobs/{id}/pause"),
+    ("POST", "/jobs/{id}/resume"),
 ];
 
 /// How often a decision is made anew because somebody else wrote first.
@@ -51,7 +55,7 @@ impl App {
     /// The function with these clients.
     pub fn new(clients: &Clients, secrets: Arc<SecretCache>, config: Config, ambient: Ambient) -> Self {
         let [high, medium, low] = config.job_queues.clone();
-        let store = Store::new(clients.dynamodb(), &config.table);
+        let store = Store::new(clients.dynamodb(), &config.table).with_shards(config.shards);
         Self {
             sessions: Sessions::new(store, secrets, ambient),
             jobs: JobQueues::new(clients.sqs(), high, medium, low),
@@ -74,6 +78,21 @@ impl App {
         job.filter(|job| job.user_id == caller.user.id || caller.is_admin())
             .ok_or_else(|| Problem::not_found("job"))
     }
+
+    /// The present, and how long what ends in it is kept.
+    fn present(&self) -> Present {
+        Present { now: self.ambient().now(), keep: self.config.retention }
+    }
+
+    /// Writes `next` over `job`, and before it puts aside the ended run that `next` leaves out. A crash between
+    /// the two: the run stands twice, in the record and beside it, and says the same.
+    async fn replace(&self, job: &Job, next: &Job) -> Answer<Replaced> {
+        if let Some(ended) = put_aside(job, next) {
+            let expires = self.config.retention.map(|keep| next.updated_at.plus(keep));
+            self.store().archive_run(job.id, ended, expires).await?;
+        }
+        Ok(self.store().replace_job(next).await?)
+    }
 }
 
 /// The routes.
@@ -92,6 +111,8 @@ fn described() -> OpenApiRouter<App> {
         .route("/run-job/{id}", post(start::run))
         .routes(routes!(start::rerun))
         .routes(routes!(cancel::cancel))
+        .routes(routes!(rest::pause))
+        .routes(routes!(rest::resume))
 }
 
 /// The function as the process's environment describes it.

@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use domain::id::{JobId, RunId};
-use domain::job::{Job, Status};
+use domain::job::{Job, PayloadPlace, Status};
 use domain::life::{self, CannotStart};
 use domain::message::JobMessage;
+use domain::time::Moment;
 use edge::rate::{Limit, Standing};
 use edge::views::JobView;
-use edge::{Answer, Caller, Code, PathId, Problem};
+use edge::{Answer, Caller, Code, PathId, Problem, RunCaller};
 use http::StatusCode;
 use serde::Serialize;
 use store::Replaced;
@@ -35,7 +36,11 @@ type Reply = Answer<(StatusCode, Standing, Json<Started>)>;
     params(("id" = String, Path, description = "The job's id")),
     responses((status = 202, body = Started, description = "It runs"),
         (status = 409, description = "It runs already, or has ended", body = edge::problem::Document)))]
-pub(crate) async fn run(State(app): State<App>, caller: Caller, PathId(id): PathId<JobId>) -> Reply {
+pub(crate) async fn run(
+    State(app): State<App>,
+    RunCaller(caller): RunCaller,
+    PathId(id): PathId<JobId>,
+) -> Reply {
     app.start(&caller, id, life::may_run).await
 }
 
@@ -44,7 +49,11 @@ pub(crate) async fn run(State(app): State<App>, caller: Caller, PathId(id): Path
     params(("id" = String, Path, description = "The job's id")),
     responses((status = 202, body = Started, description = "It runs again"),
         (status = 409, description = "It runs already, or has never run", body = edge::problem::Document)))]
-pub(crate) async fn rerun(State(app): State<App>, caller: Caller, PathId(id): PathId<JobId>) -> Reply {
+pub(crate) async fn rerun(
+    State(app): State<App>,
+    RunCaller(caller): RunCaller,
+    PathId(id): PathId<JobId>,
+) -> Reply {
     app.start(&caller, id, life::may_rerun).await
 }
 
@@ -65,6 +74,7 @@ impl App {
             may(&job).map_err(refuse)?;
             let now = self.ambient().now();
             let run = RunId::fresh(now, self.ambient().entropy());
+            self.keep_payload(&job, now).await?;
             let message = JobMessage::run(job.id, run, job.version);
             let delay = start_delay(&job.task_type, self.config.simulated_task);
             self.jobs.send(job.priority, job.user_id, &message, delay).await.map_err(queue_failed)?;
@@ -79,6 +89,16 @@ impl App {
             }
         }
         Err(too_many_races())
+    }
+
+    /// A job that is started again does not expire meanwhile, and its payload must not either. The run's end
+    /// says anew when they do.
+    async fn keep_payload(&self, job: &Job, now: Moment) -> Answer<()> {
+        let expires = job.expires_at.is_some() && matches!(job.payload, PayloadPlace::Apart { .. });
+        if expires {
+            self.store().keep_payload(job.id, self.config.retention.map(|keep| now.plus(keep))).await?;
+        }
+        Ok(())
     }
 }
 

@@ -43,7 +43,7 @@ async fn a_running_job_is_cancelled_under_its_run_and_its_worker_is_fenced() {
     assert_eq!((current.id, current.attempt, current.lease), (run, 1, None));
     let attempt = life::Attempt { run, number: 1 };
     let done = life::Ending::Done { result: None };
-    assert_eq!(life::finish(&cancelled, attempt, &done, counter.now()), Err(life::Fenced));
+    assert_eq!(life::finish(&cancelled, attempt, &done, counter.present()), Err(life::Fenced));
     assert_eq!(cancelled.version, held.version + 1);
 }
 

@@ -10,7 +10,7 @@ use boot::Vars;
 use boot::clients::Clients;
 use domain::id::RunId;
 use domain::job::{Job, JobWebhook, Priority};
-use domain::life::{self, Attempt, Ending};
+use domain::life::{self, Attempt, Ending, Present};
 use domain::message::{Deliver, JobMessage};
 use domain::payload::Payload;
 use domain::time::Moment;
@@ -60,6 +60,11 @@ impl Counter {
 
     pub(crate) fn now(&self) -> Moment {
         self.bed.now()
+    }
+
+    /// The present, and what ends in it is kept for 90 days.
+    pub(crate) fn present(&self) -> Present {
+        Present { now: self.now(), keep: Some(Duration::from_secs(90 * 86_400)) }
     }
 
     pub(crate) async fn post(&self, path: &str) -> Got {
@@ -120,7 +125,7 @@ impl Counter {
         let run = RunId::fresh(self.now(), self.bed.ambient.entropy());
         let held = self.claim(job, run).await;
         let done = Ending::Done { result: None };
-        self.replace(life::finish(&held, Attempt { run, number: 1 }, &done, self.now()).unwrap()).await
+        self.replace(life::finish(&held, Attempt { run, number: 1 }, &done, self.present()).unwrap()).await
     }
 
     pub(crate) async fn read(&self, job: &Job) -> Job {
