@@ -9,10 +9,12 @@ pub mod clock;
 pub mod demo;
 pub mod engines;
 pub mod openapi;
+mod outbox;
 pub mod outbound;
 mod parts;
 mod serve;
 pub mod settings;
+mod ticker;
 mod variables;
 pub mod welcome;
 
@@ -89,11 +91,12 @@ impl System {
 
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         parts.map_events(&engine, &clients, &resources, &stop, &tasks);
+        tasks.spawn(ticker::run(parts.scheduler(), ambient.clone(), stop.clone()));
         tasks.spawn(sweep(engine.clone(), stop.clone()));
         if settings.clock.is_some() {
             tasks.spawn(clock::tick(engine.clone(), stop.clone()));
         }
-        let routes = parts.routes();
+        let routes = parts.routes(&engine);
         tasks.spawn(serve::serve(listener, routes.clone(), stop.clone()));
         tasks.close();
         Ok(Self { address, engine, routes, outbound, stop, tasks })

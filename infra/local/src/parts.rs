@@ -93,6 +93,7 @@ pub(crate) struct Parts {
     worker: worker::Worker,
     webhook: webhook::Webhook,
     dead_letter: deadletter::DeadLetter,
+    scheduler: Arc<scheduler::Scheduler>,
     cors: CorsPolicy,
 }
 
@@ -102,7 +103,7 @@ impl Parts {
         let (auth_config, jobs_config) = (auth::Config::read(vars), jobs::Config::read(vars));
         let (run_config, worker_config) = (run::Config::read(vars), worker::Config::read(vars));
         let (webhook_config, dead_config) = (webhook::Config::read(vars), deadletter::Config::read(vars));
-        let cors = CorsPolicy::read(vars);
+        let (scheduler_config, cors) = (scheduler::Config::read(vars), CorsPolicy::read(vars));
         vars.finish()?;
         let cache =
             |id: &str| Arc::new(SecretCache::new(clients.secrets_manager(), id, Arc::clone(&ambient.clock)));
@@ -115,16 +116,23 @@ impl Parts {
             worker: worker::Worker::new(clients, worker_config, ambient.clone()),
             webhook: webhook::Webhook::new(clients, seals, webhook_config, ambient.clone()),
             dead_letter: deadletter::DeadLetter::new(clients, dead_config, ambient.clone()),
+            scheduler: Arc::new(scheduler::Scheduler::new(clients, scheduler_config, ambient.clone())),
             cors,
         })
     }
 
-    /// The routes of all HTTP functions, as API Gateway would lead to them.
-    pub(crate) fn routes(&self) -> Router {
+    /// The function that a rule of EventBridge would call.
+    pub(crate) fn scheduler(&self) -> Arc<scheduler::Scheduler> {
+        Arc::clone(&self.scheduler)
+    }
+
+    /// The routes of all HTTP functions, as API Gateway would lead to them, and those of this machine alone.
+    pub(crate) fn routes(&self, engine: &Engine) -> Router {
         let home = Router::new().route("/", get(|| async { Redirect::to("/docs") }));
         let all = auth::routes(self.auth.clone())
             .merge(jobs::routes(self.jobs.clone()))
             .merge(run::routes(self.run.clone()))
+            .merge(crate::outbox::routes(engine.clone()))
             .merge(home);
         edge::router::finish(all, self.cors.clone())
     }

@@ -33,17 +33,21 @@ const NAMES: &[&str] = &[
     "ADMIN_EMAIL",
     "AUTH_RATE_LIMIT_MAX",
     "CORS_ORIGINS",
+    "DUE_SHARDS",
     "FRONTEND_URL",
     "EGRESS_ALLOW",
     "JOB_RETRY_BASE_MS",
+    "MAIL_FROM",
     "OUTBOUND_WEBHOOK",
     "PASSWORD_MIN_SCORE",
+    "PUBLIC_URL",
     "RATE_LIMIT_MAX",
     "RATE_LIMIT_WINDOW",
     "RATE_LIMIT_WINDOW_MS",
     "RETENTION_DAYS",
     "SIMULATED_TASK_MS",
     "SIMULATE_JOB_FAILURE",
+    "TICK_PARALLELISM",
     "UNKNOWN_TASK_TYPE",
     "WEBHOOK_RETRY_SCHEDULE",
     "WEBHOOK_SECRET",
@@ -60,6 +64,9 @@ fn defaults(address: SocketAddr) -> BTreeMap<String, String> {
         // Receivers and callees of a laptop are on the laptop.
         ("EGRESS_ALLOW", "127.0.0.0/8,::1/128".to_owned()),
         ("CORS_ORIGINS", origins.join(",")),
+        // Mail goes into the outbox, whoever it comes from.
+        ("MAIL_FROM", "Nightjar <nightjar@localhost>".to_owned()),
+        ("PUBLIC_URL", format!("http://localhost:{port}")),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -74,8 +81,9 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 3001));
         let made = Resources::example().variables();
         let defaults = defaults(address);
-        let read = [auth::VARIABLES, jobs::VARIABLES, run::VARIABLES, worker::VARIABLES, webhook::VARIABLES];
-        for name in read.concat().into_iter().chain(deadletter::VARIABLES.iter().copied()) {
+        let http = [auth::VARIABLES, jobs::VARIABLES, run::VARIABLES].concat();
+        let queues = [worker::VARIABLES, webhook::VARIABLES, deadletter::VARIABLES].concat();
+        for name in [http, queues, scheduler::VARIABLES.to_vec()].concat() {
             let known = name == "LOG_LEVEL"
                 || NAMES.contains(&name)
                 || made.contains_key(name)

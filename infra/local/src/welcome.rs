@@ -13,7 +13,7 @@ pub fn text(settings: &Settings, base: &str, outbound: Option<&Outbound>) -> Str
         None => "kept in memory, gone when this ends".to_owned(),
     };
     let _ = writeln!(text, "\nNightjar is listening on {base}  (data {kept})");
-    let _ = writeln!(text, "API description: {base}/docs    Stop: Ctrl-C\n");
+    let _ = writeln!(text, "API description: {base}/docs    E-mail: {base}/local/outbox    Stop: Ctrl-C\n");
     if settings.demo {
         let _ = writeln!(text, "Sample account: {} / {}\n", crate::demo::EMAIL, crate::demo::PASSWORD);
     }

@@ -123,10 +123,9 @@ pub fn start(job: &Job, run: RunId, now: Moment) -> Job {
 /// A job that has one run to make has it now.
 fn begin_by_hand(job: &mut Job, run: RunId, now: Moment) {
     begin(job, Run::new(run, now));
-    if let Some(table) = job.timetable.as_mut().filter(|table| !table.schedule.is_recurring()) {
-        if let Some(due) = table.next.take() {
-            job.log.add(now, Status::Running, format!("started by hand instead of at {due}"), None);
-        }
+    let single = job.timetable.as_mut().filter(|table| !table.schedule.is_recurring());
+    if let Some(due) = single.and_then(|table| table.next.take()) {
+        job.log.add(now, Status::Running, format!("started by hand instead of at {due}"), None);
     }
 }
 

@@ -109,7 +109,8 @@ fn a_recurring_job_waits_again_after_a_run_whether_it_failed_or_not() {
 
 #[test]
 fn its_last_run_decides_how_it_ends() {
-    let schedule = json!({"startTime": at(10).to_string(), "recurrence": {"interval": "PT10S", "maxRuns": 2}});
+    let schedule =
+        json!({"startTime": at(10).to_string(), "recurrence": {"interval": "PT10S", "maxRuns": 2}});
     let job = waiting(&schedule, at(0));
     let first = finished(&claimed(fired(&job, at(10))), &done(), at(11));
     assert_eq!(first.status, Status::Pending);
@@ -225,7 +226,8 @@ fn an_edit_a_pause_and_a_cancellation_make_what_was_announced_void() {
     assert_eq!(pause(&resting, at(3)), Ok(None));
     assert!(void(&reschedule(&job, None, at(2))));
     let by = RunId::of_occurrence(job.id, at(9));
-    let cancelled = cancel(&job, CancelId::fresh(at(2), &super::super::tests::Fixed(3)), by, then(2)).unwrap();
+    let cancelled =
+        cancel(&job, CancelId::fresh(at(2), &super::super::tests::Fixed(3)), by, then(2)).unwrap();
     assert!(void(&cancelled));
     assert_eq!((cancelled.status, next(&cancelled)), (Status::Cancelled, None));
 }
@@ -297,6 +299,7 @@ fn a_task_whose_time_passes_in_the_queue_is_written_first() {
     let verdict = super::super::accept(&job, run, trigger, 5, true, then(3_600));
     let Verdict::Hold { next: held } = verdict else { panic!("{verdict:?}") };
     assert_eq!((held.status, held.run.as_ref().unwrap().attempt), (Status::Running, 0));
-    let by_message = super::super::accept(&held, run, Trigger::Run { version: held.version }, 5, false, then(3_603));
+    let by_message =
+        super::super::accept(&held, run, Trigger::Run { version: held.version }, 5, false, then(3_603));
     assert_eq!(claimed(by_message).run.unwrap().attempt, 1);
 }
