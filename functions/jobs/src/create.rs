@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::api_key::Scope;
 use domain::id::{JobId, RunId};
 use domain::job::{Job, JobWebhook, PayloadPlace, Status};
 use domain::life;
@@ -125,6 +126,7 @@ impl App {
         }
         let now = self.ambient().now();
         if draft.run {
+            caller.require(Scope::Run)?;
             // Started here or by `run`, it is a run.
             let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
             limit.count(self.store(), &caller.user.id.to_string(), now).await?;

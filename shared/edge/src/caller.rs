@@ -1,20 +1,30 @@
-//! Who asks: a bearer token, the user it stands for, and that it was not revoked.
+//! Who asks: a token or an API key, the user it stands for, and that it was not revoked.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use boot::secrets::Secrets;
 use boot::{Ambient, SecretCache};
+use domain::api_key::{ApiKey, KeyText, Scope, Scopes};
+use domain::id::KeyId;
+use domain::time::Moment;
 use domain::user::{Role, User};
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use store::Store;
 
 use crate::code::Code;
+use crate::credentials::{Shown, refuse, shown};
 use crate::problem::Problem;
 use crate::tokens::{self, TokenClaims, Untrusted};
+
+/// How often the use of a key is written down, at most.
+const TOUCH_PAUSE: Duration = Duration::from_secs(300);
+/// How long a request waits for that.
+const TOUCH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What authentication needs; a function's state holds one.
 #[derive(Clone)]
@@ -42,13 +52,43 @@ impl HasSessions for Sessions {
     }
 }
 
-/// The user who sent a request, as its token proves.
+/// The user who sent a request, as a token or an API key proves.
+///
+/// As a handler's argument it demands of a key the scope that fits the method: `read` for GET and HEAD, `write`
+/// for the others.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The user.
     pub user: User,
-    /// What the token says.
+    /// What proves it.
+    pub credential: Credential,
+}
+
+/// The sender of a request that starts or stops jobs: a key needs the scope `run`, and no other.
+#[derive(Clone, Debug)]
+pub struct RunCaller(pub Caller);
+
+/// The sender of a request about the account itself: it takes a session, and no key will do.
+#[derive(Clone, Debug)]
+pub struct SessionCaller {
+    /// The user.
+    pub user: User,
+    /// What the session's token says.
     pub token: TokenClaims,
+}
+
+/// What a request was believed for.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A session's token, which may do everything that its user may.
+    Token(TokenClaims),
+    /// An API key.
+    Key {
+        /// Which one.
+        id: KeyId,
+        /// What it may be used for.
+        scopes: Scopes,
+    },
 }
 
 impl Caller {
@@ -56,10 +96,18 @@ impl Caller {
     pub fn is_admin(&self) -> bool {
         self.user.role == Role::Admin
     }
+
+    /// Lets a token pass, and a key that has this scope; else a 403 that names the scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+        match &self.credential {
+            Credential::Key { scopes, .. } if !scopes.allow(scope) => Err(lacks(scope)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Sessions {
-    /// Tokens are signed with these secrets, and users and revocations stand in this table.
+    /// Tokens are signed with these secrets, and users, keys and revocations stand in this table.
     pub fn new(store: Store, secrets: Arc<SecretCache>, ambient: Ambient) -> Self {
         Self { store, secrets, ambient }
     }
@@ -79,9 +127,15 @@ impl Sessions {
         Ok(self.secrets.get().await?)
     }
 
-    /// The caller whom these headers prove, or a 401.
+    /// The caller whom these headers prove, or a 401. What a key may be used for is not looked at.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let text = bearer(headers)?;
+        match shown(headers)? {
+            Shown::Token(text) => self.by_token(text).await,
+            Shown::Key(text) => self.by_key(&text).await,
+        }
+    }
+
+    async fn by_token(&self, text: &str) -> Result<Caller, Problem> {
         let token = self.verify(text).await?;
         let session = self.store.session(token.user, &token.jti).await?;
         if session.revoked {
@@ -90,10 +144,43 @@ impl Sessions {
         let Some(user) = session.user else {
             return Err(refuse(Code::Unauthorized, "the token's user does not exist any more"));
         };
-        if user.tokens_valid_after.is_some_and(|moment| token.issued_at < moment) {
+        if user.tokens_valid_after != token.generation {
             return Err(refuse(Code::Unauthorized, "the token was revoked; log in again"));
         }
-        Ok(Caller { user, token })
+        Ok(Caller { user, credential: Credential::Token(token) })
+    }
+
+    async fn by_key(&self, text: &KeyText) -> Result<Caller, Problem> {
+        let (digest, now) = (text.digest(), self.ambient.now());
+        let Some(key) = self.store.api_key(&digest).await? else {
+            return Err(refuse(Code::Unauthorized, "the API key does not exist, or was revoked"));
+        };
+        if !key.is_live(now) {
+            return Err(refuse(Code::Unauthorized, "the API key has expired"));
+        }
+        let Some(user) = self.store.user(key.user_id).await? else {
+            return Err(refuse(Code::Unauthorized, "the API key's user does not exist any more"));
+        };
+        self.touch(&key, &digest, now).await;
+        Ok(Caller { user, credential: Credential::Key { id: key.id, scopes: key.scopes } })
+    }
+
+    /// Writes down that a key is in use, now and then. No request fails for it, nor waits long.
+    async fn touch(&self, key: &ApiKey, digest: &str, now: Moment) {
+        let pause = i64::try_from(TOUCH_PAUSE.as_millis()).unwrap_or(i64::MAX);
+        let before = Moment::from_millis(now.as_millis().saturating_sub(pause));
+        if key.last_used_at.is_some_and(|last| last > before) {
+            return;
+        }
+        let write = self.store.touch_key(digest, now, before);
+        match tokio::time::timeout(TOUCH_PATIENCE, write).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => {
+                let error = &failure as &dyn std::error::Error;
+                tracing::warn!(key = %key.id, error, "a key's use was not written down");
+            }
+            Err(_) => tracing::warn!(key = %key.id, "a key's use was not written down in time"),
+        }
     }
 
     /// A token signed with a secret that is unknown here may be signed with one that is new.
@@ -118,47 +205,44 @@ impl<S: HasSessions> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        state.sessions().authenticate(&parts.headers).await
+        let caller = state.sessions().authenticate(&parts.headers).await?;
+        let looks = matches!(parts.method, Method::GET | Method::HEAD);
+        caller.require(if looks { Scope::Read } else { Scope::Write })?;
+        Ok(caller)
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let Some(header) = given.next() else {
-        let detail = "this needs a token: log in and send Authorization: Bearer <token>";
-        // RFC 6750, section 3.1: no error code where no credentials were sent.
-        let challenge = HeaderValue::from_static("Bearer realm=\"nightjar\"");
-        return Err(Problem::new(Code::Unauthorized, detail).with_header(WWW_AUTHENTICATE, challenge));
-    };
-    let text = header.to_str().unwrap_or_default().trim();
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    let token = token.trim();
-    if given.next().is_some() || !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(refuse(Code::Unauthorized, "send one header of the form Authorization: Bearer <token>"));
+impl<S: HasSessions> FromRequestParts<S> for RunCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = state.sessions().authenticate(&parts.headers).await?;
+        caller.require(Scope::Run)?;
+        Ok(Self(caller))
     }
-    Ok(token)
 }
 
-fn refuse(code: Code, detail: &str) -> Problem {
-    let challenge = HeaderValue::from_static("Bearer realm=\"nightjar\", error=\"invalid_token\"");
-    Problem::new(code, detail).with_header(WWW_AUTHENTICATE, challenge)
-}
+impl<S: HasSessions> FromRequestParts<S> for SessionCaller {
+    type Rejection = Problem;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(values: &[&str]) -> HeaderMap {
-        values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect()
-    }
-
-    #[test]
-    fn reads_one_bearer_token() {
-        assert_eq!(bearer(&headers(&["Bearer abc"])).unwrap(), "abc");
-        assert_eq!(bearer(&headers(&["bearer  abc "])).unwrap(), "abc");
-        for wrong in [&["abc"][..], &["Basic abc"], &["Bearer"], &["Bearer "], &["Bearer a", "Bearer b"]] {
-            assert_eq!(bearer(&headers(wrong)).unwrap_err().code(), Code::Unauthorized, "{wrong:?}");
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = state.sessions().authenticate(&parts.headers).await?;
+        match caller.credential {
+            Credential::Token(token) => Ok(Self { user: caller.user, token }),
+            Credential::Key { .. } => {
+                let detail = "an API key may not do this: log in and send the session's token";
+                Err(Problem::new(Code::Forbidden, detail))
+            }
         }
-        assert!(bearer(&headers(&[])).unwrap_err().detail().contains("log in"));
+    }
+}
+
+fn lacks(scope: Scope) -> Problem {
+    let problem = Problem::new(Code::Forbidden, format!("the API key lacks the scope {scope}"));
+    // RFC 6750, section 3.1.
+    let challenge = format!("Bearer realm=\"nightjar\", error=\"insufficient_scope\", scope=\"{scope}\"");
+    match HeaderValue::try_from(challenge) {
+        Ok(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
+        Err(_) => problem,
     }
 }

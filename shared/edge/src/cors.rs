@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{Any, CorsLayer};
 use url::Url;
 
+use crate::credentials::API_KEY;
 use crate::rate::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::router::REQUEST_ID;
 
@@ -51,7 +52,7 @@ impl CorsPolicy {
         if self.0.is_empty() {
             return router;
         }
-        // Tokens travel in a header that pages set themselves, never in cookies: credentials stay off, which
+        // Tokens and keys travel in headers that pages set themselves, never in cookies: credentials stay off, which
         // is what makes `*` harmless.
         let layer = CorsLayer::new()
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
@@ -59,6 +60,7 @@ impl CorsPolicy {
                 AUTHORIZATION,
                 CONTENT_TYPE,
                 IF_MATCH,
+                API_KEY,
                 HeaderName::from_static("idempotency-key"),
             ])
             .expose_headers([ETAG, LOCATION, RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY, REQUEST_ID])

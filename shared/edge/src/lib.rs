@@ -7,6 +7,7 @@ pub mod address;
 pub mod caller;
 pub mod code;
 pub mod cors;
+pub mod credentials;
 pub mod cursor;
 pub mod openapi;
 pub mod path;
@@ -19,7 +20,7 @@ pub mod tokens;
 pub mod trace;
 pub mod views;
 
-pub use caller::{Caller, HasSessions, Sessions};
+pub use caller::{Caller, Credential, HasSessions, RunCaller, SessionCaller, Sessions};
 pub use code::Code;
 pub use cors::CorsPolicy;
 pub use path::PathId;

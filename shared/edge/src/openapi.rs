@@ -1,7 +1,9 @@
 //! The description of the API, put together from what each function says of itself.
 
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
 };
@@ -9,8 +11,12 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::Document;
 
-/// The name of the security scheme: an operation that needs a token says `security(("bearer" = []))`.
+/// The name of the security scheme: an operation that needs a token or a key says `security(("bearer" = []))`.
 pub const BEARER: &str = "bearer";
+/// The scheme of a key in its own header; it stands wherever [`BEARER`] does.
+pub const API_KEY: &str = "apiKey";
+/// What an operation says that takes a token and no key; in the document it is [`BEARER`] alone.
+pub const SESSION: &str = "session";
 
 const PROBLEM: &str = "Problem";
 
@@ -31,6 +37,7 @@ pub fn document(version: &str, parts: impl IntoIterator<Item = OpenApi>) -> Open
     }
     for item in whole.paths.paths.values_mut() {
         operations(item).for_each(add_problems);
+        operations(item).for_each(name_credentials);
     }
     add_components(whole.components.get_or_insert_with(Components::new));
     whole
@@ -40,9 +47,18 @@ fn add_components(components: &mut Components) {
     let scheme = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
-        .description(Some("The token that POST /login answers."))
+        .description(Some(
+            "The token that POST /login answers. Where apiKey is named too, an API key may stand in its place.",
+        ))
         .build();
     components.security_schemes.insert(BEARER.to_owned(), SecurityScheme::Http(scheme).into());
+    let key = ApiKeyValue::with_description(
+        "X-Api-Key",
+        "A key that POST /keys answers. Its scopes say what it may be used for: read for GET, write for what \
+         changes records, run for what starts or stops jobs.",
+    );
+    let key = SecurityScheme::ApiKey(ApiKey::Header(key));
+    components.security_schemes.insert(API_KEY.to_owned(), key.into());
     let mut schemas = Vec::new();
     Document::schemas(&mut schemas);
     components.schemas.extend(schemas);
@@ -69,9 +85,20 @@ fn add_problems(operation: &mut Operation) {
     }
 }
 
+fn name_credentials(operation: &mut Operation) {
+    let none = || Vec::<String>::new();
+    let (bearer, key) = (SecurityRequirement::new(BEARER, none()), SecurityRequirement::new(API_KEY, none()));
+    let Some(needed) = &mut operation.security else { return };
+    if needed.contains(&SecurityRequirement::new(SESSION, none())) {
+        *needed = vec![bearer];
+    } else if needed.contains(&bearer) && !needed.contains(&key) {
+        needed.push(key);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -87,8 +114,12 @@ mod tests {
     #[openapi(paths(open))]
     struct One;
 
+    #[utoipa::path(delete, path = "/closed", responses((status = 200)), security(("session" = [])))]
+    #[allow(dead_code, reason = "only its description is looked at")]
+    fn own() {}
+
     #[derive(utoipa::OpenApi)]
-    #[openapi(paths(closed))]
+    #[openapi(paths(closed, own))]
     struct Two;
 
     #[test]
@@ -102,6 +133,10 @@ mod tests {
         assert_eq!(answer("/closed", "401"), problem);
         let components = &whole["components"];
         assert_eq!(components["securitySchemes"]["bearer"]["scheme"], "bearer");
+        assert_eq!(components["securitySchemes"]["apiKey"]["name"], "X-Api-Key");
+        let closed = &whole["paths"]["/closed"];
+        assert_eq!(closed["get"]["security"], json!([{"bearer": []}, {"apiKey": []}]));
+        assert_eq!(closed["delete"]["security"], json!([{"bearer": []}]));
         assert!(components["schemas"]["Problem"]["properties"]["requestId"].is_object());
         assert!(components["schemas"]["Fault"].is_object(), "{components}");
     }

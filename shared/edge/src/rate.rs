@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::response::{IntoResponseParts, ResponseParts};
 use domain::time::Moment;
 use http::{HeaderName, HeaderValue};
-use store::{Count, Store, Window};
+use store::{Count, Hold, Store, Window};
 
 use crate::code::Code;
 use crate::problem::Problem;
@@ -15,6 +15,11 @@ use crate::problem::Problem;
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// What the limit is.
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// How long a request waits for others to settle the places that they hold: a password takes well under a second.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 /// So many in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,19 @@ pub struct Limit {
 /// Where a subject stands within a limit; as a part of an answer it adds the headers.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing(Option<Known>);
+
+/// A place within a limit, held until it is known whether it counts. One that is dropped counts.
+#[derive(Debug)]
+#[must_use]
+pub struct Held(Option<Place>);
+
+#[derive(Debug)]
+struct Place {
+    store: Store,
+    scope: &'static str,
+    subject: String,
+    window: Window,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
@@ -48,14 +66,25 @@ impl Limit {
         }
     }
 
-    /// Answers 429 if the limit is reached, and counts nothing.
-    pub async fn check(&self, store: &Store, subject: &str, now: Moment) -> Result<Standing, Problem> {
-        let Some(window) = self.window_at(now) else { return Ok(Standing(None)) };
-        let used = store.window_count(self.scope, subject, window).await?;
-        if used >= self.max {
-            return Err(self.refusal(window, now));
+    /// Counts one more of this subject's until it is known whether it counts, or answers 429.
+    ///
+    /// Where only failures count, an attempt must hold a place before it is judged, or any number of them could
+    /// be judged at the same moment. While places are held by attempts that may yet succeed, this waits for
+    /// them: many good attempts at once are not refused.
+    pub async fn hold(&self, store: &Store, subject: &str, now: Moment) -> Result<Held, Problem> {
+        let Some(window) = self.window_at(now) else { return Ok(Held(None)) };
+        let (mut waited, mut pause) = (Duration::ZERO, SHORTEST_PAUSE);
+        loop {
+            match store.hold_in_window(self.scope, subject, window, self.max).await? {
+                Hold::Held => break,
+                Hold::Refused { settled: false } if waited < PATIENCE => {}
+                Hold::Refused { .. } => return Err(self.refusal(window, now)),
+            }
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        Ok(self.standing(self.max - used, window, now))
+        Ok(Held(Some(Place { store: store.clone(), scope: self.scope, subject: subject.to_owned(), window })))
     }
 
     fn window_at(&self, now: Moment) -> Option<Window> {
@@ -77,6 +106,26 @@ impl Limit {
         );
         let problem = Problem::new(Code::RateLimited, detail).retry_after(seconds);
         standing.headers().fold(problem, |problem, (name, value)| problem.with_header(name, value))
+    }
+}
+
+impl Held {
+    /// It counts.
+    pub async fn keep(self) {
+        self.settle(true).await;
+    }
+
+    /// It does not count.
+    pub async fn give_back(self) {
+        self.settle(false).await;
+    }
+
+    /// What cannot be settled counts: the caller has had its answer by then, and one place fewer.
+    async fn settle(self, counts: bool) {
+        let Some(Place { store, scope, subject, window }) = self.0 else { return };
+        if let Err(failure) = store.settle_in_window(scope, &subject, window, counts).await {
+            tracing::warn!(scope, error = &failure as &dyn std::error::Error, "a held place was not settled");
+        }
     }
 }
 

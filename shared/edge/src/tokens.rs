@@ -6,6 +6,7 @@ use boot::Ambient;
 use boot::secrets::Secrets;
 use domain::id::UserId;
 use domain::time::Moment;
+use domain::user::User;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub struct TokenClaims {
     pub user: UserId,
     /// Its own id, by which it is revoked.
     pub jti: String,
+    /// Which of its user's tokens it belongs to: the value of `tokens_valid_after` that it was issued under.
+    pub generation: Option<Moment>,
     /// When it was issued.
     pub issued_at: Moment,
     /// When it expires.
@@ -78,25 +81,29 @@ struct Wire {
     jti: String,
     iat: i64,
     exp: i64,
+    /// In milliseconds; a user's first tokens have none.
+    #[serde(
+        rename = "gen",
+        default,
+        with = "domain::time::millis::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    generation: Option<Moment>,
 }
 
-/// A new token for this user, signed with the current secret.
+/// A new token for this user as it was read with what proved it, signed with the current secret.
+///
+/// Its generation, and not the time of issue, tells whether it was among the tokens that its user made dead. Times
+/// would not do: `iat` has whole seconds, machines' clocks differ, and a login that verified the old password
+/// before a change of it may issue its token after the change. The generation of the record that was read is right
+/// in each case.
+pub fn issue_to(secrets: &Secrets, user: &User, ambient: &Ambient) -> Result<Issued, CannotSign> {
+    sign(secrets, user.id, user.tokens_valid_after, ambient)
+}
+
+/// A new token for a user who never made all tokens dead.
 pub fn issue(secrets: &Secrets, user: UserId, ambient: &Ambient) -> Result<Issued, CannotSign> {
-    let mut id = [0; 16];
-    ambient.entropy().fill(&mut id);
-    let issued = ambient.now().as_millis().div_euclid(1_000);
-    let wire = Wire {
-        iss: ISSUER.to_owned(),
-        aud: AUDIENCE.to_owned(),
-        sub: user,
-        jti: hex::encode(id),
-        iat: issued,
-        exp: issued.saturating_add_unsigned(LIFETIME.as_secs()),
-    };
-    let secret = secrets.current();
-    let header = Header { kid: Some(secret.kid().to_owned()), ..Header::new(Algorithm::HS256) };
-    let token = encode(&header, &wire, &EncodingKey::from_secret(secret.expose().as_bytes()))?;
-    Ok(Issued { token, claims: wire.into() })
+    sign(secrets, user, None, ambient)
 }
 
 /// Believes a token, or says why not. Whether it was revoked only the table knows.
@@ -125,10 +132,40 @@ pub fn verify(secrets: &Secrets, token: &str, now: Moment) -> Result<TokenClaims
     if claims.dead_from() <= now { Err(Untrusted::Expired) } else { Ok(claims) }
 }
 
+fn sign(
+    secrets: &Secrets,
+    user: UserId,
+    generation: Option<Moment>,
+    ambient: &Ambient,
+) -> Result<Issued, CannotSign> {
+    let mut id = [0; 16];
+    ambient.entropy().fill(&mut id);
+    let issued = ambient.now().as_millis().div_euclid(1_000);
+    let wire = Wire {
+        iss: ISSUER.to_owned(),
+        aud: AUDIENCE.to_owned(),
+        sub: user,
+        jti: hex::encode(id),
+        iat: issued,
+        exp: issued.saturating_add_unsigned(LIFETIME.as_secs()),
+        generation,
+    };
+    let secret = secrets.current();
+    let header = Header { kid: Some(secret.kid().to_owned()), ..Header::new(Algorithm::HS256) };
+    let token = encode(&header, &wire, &EncodingKey::from_secret(secret.expose().as_bytes()))?;
+    Ok(Issued { token, claims: wire.into() })
+}
+
 impl From<Wire> for TokenClaims {
     fn from(wire: Wire) -> Self {
         let moment = |seconds: i64| Moment::from_millis(seconds.saturating_mul(1_000));
-        Self { user: wire.sub, jti: wire.jti, issued_at: moment(wire.iat), expires_at: moment(wire.exp) }
+        Self {
+            user: wire.sub,
+            jti: wire.jti,
+            generation: wire.generation,
+            issued_at: moment(wire.iat),
+            expires_at: moment(wire.exp),
+        }
     }
 }
 
@@ -171,6 +208,16 @@ mod tests {
         let last = Moment::from_millis(claims.dead_from().as_millis() - 1);
         assert!(verify(&secrets, &issued.token, last).is_ok());
         assert_eq!(verify(&secrets, &issued.token, claims.dead_from()), Err(Untrusted::Expired));
+    }
+
+    #[test]
+    fn a_token_carries_the_generation_it_was_issued_under() {
+        let secrets = Secrets::of("one");
+        let generation = Some(Moment::from_millis(1_700_000_000_123));
+        let issued = sign(&secrets, user(), generation, &Ambient::system()).unwrap();
+        assert_eq!(verify(&secrets, &issued.token, now()).unwrap().generation, generation);
+        let first = issue(&secrets, user(), &Ambient::system()).unwrap();
+        assert_eq!(verify(&secrets, &first.token, now()).unwrap().generation, None);
     }
 
     #[test]

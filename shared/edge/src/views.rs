@@ -1,9 +1,11 @@
 //! Records as the API shows them: never a hash, a secret or a lease.
 
+mod api_key;
 mod delivery;
 mod job;
 mod user;
 
+pub use api_key::KeyView;
 pub use delivery::DeliveryView;
 pub use job::{JobView, LogView};
 pub use user::UserView;

@@ -111,12 +111,13 @@ async fn a_browser_may_ask_first() {
             .uri("/api/echo")
             .header("origin", origin)
             .header("access-control-request-method", "POST")
-            .header("access-control-request-headers", "authorization,content-type,idempotency-key")
+            .header("access-control-request-headers", "authorization,content-type,idempotency-key,x-api-key")
     };
     let (status, headers, _) = send(ask("http://localhost:3000"), Body::empty()).await;
     assert_eq!(status, 200);
     assert_eq!(headers["access-control-allow-origin"], "http://localhost:3000");
-    assert!(headers["access-control-allow-headers"].to_str().unwrap().contains("idempotency-key"));
+    let allowed = headers["access-control-allow-headers"].to_str().unwrap();
+    assert!(allowed.contains("idempotency-key") && allowed.contains("x-api-key"), "{allowed}");
     let (_, headers, _) = send(ask("http://evil.example"), Body::empty()).await;
     assert_eq!(headers.get("access-control-allow-origin"), None);
     // A page must be able to read failures too.
