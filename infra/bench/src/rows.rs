@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use crate::client::{Ask, Connection};
 use crate::load::{self, Run};
+use crate::punctual::{self, Lateness};
 use crate::server::Server;
 use crate::sink::Sink;
-use crate::punctual::{self, Lateness};
 use crate::{Settings, seed, tell};
 
 type Fault = Box<dyn Error + Send + Sync>;

@@ -99,7 +99,8 @@ async fn a_letter_about_an_earlier_run_does_not_start_the_job_again() {
     let held = morgue.held(1).await;
     let first = held.run.clone().unwrap();
     let done = Ending::Done { result: None };
-    let end = |job: &Job, run| life::finish(job, Attempt { run, number: 1 }, &done, morgue.present()).unwrap();
+    let end =
+        |job: &Job, run| life::finish(job, Attempt { run, number: 1 }, &done, morgue.present()).unwrap();
     let ended = morgue.replace(end(&held, first.id)).await;
     morgue.store.archive_run(ended.id, ended.run.as_ref().unwrap(), None).await.unwrap();
     let again = morgue.run_id();
