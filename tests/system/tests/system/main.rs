@@ -7,6 +7,7 @@ mod process;
 mod routes;
 mod sink;
 
+mod adding_a_task;
 mod events;
 mod hostile;
 mod isolation;
