@@ -75,7 +75,7 @@ async fn unknown_types_are_refused_where_that_is_set() {
     let ada = house.guest("ada").await;
     let refused = house.post(&ada, "/jobs", json!({"type": "mystery"})).await;
     assert_eq!((refused.status.as_u16(), refused.places()), (400, vec!["/type"]));
-    assert!(refused.text("detail").contains("simulate, http"));
+    assert!(refused.text("detail").contains("simulate, http, email"));
     let id = house.created(&ada, json!({"taskName": "x"})).await;
     assert_eq!(house.patch(&ada, &id, json!({"type": "mystery"})).await.places(), ["/type"]);
 }

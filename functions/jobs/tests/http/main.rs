@@ -15,4 +15,5 @@ mod others;
 mod public;
 mod run;
 mod secrets;
+mod tasks;
 mod webhook_test;
