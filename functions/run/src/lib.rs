@@ -91,7 +91,9 @@ impl App {
             let expires = self.config.retention.map(|keep| next.updated_at.plus(keep));
             self.store().archive_run(job.id, ended, expires).await?;
         }
-        Ok(self.store().replace_job(next).await?)
+        let revives = job.expires_at.is_some() && next.expires_at.is_none();
+        let store = self.store();
+        Ok(if revives { store.revive_job(next).await } else { store.replace_job(next).await }?)
     }
 }
 

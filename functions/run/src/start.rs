@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use domain::id::{JobId, RunId};
-use domain::job::{Job, PayloadPlace, Status};
+use domain::job::{Job, Status};
 use domain::life::{self, CannotStart};
 use domain::message::JobMessage;
-use domain::time::Moment;
 use edge::rate::{Limit, Standing};
 use edge::views::JobView;
 use edge::{Answer, Caller, Code, PathId, Problem, RunCaller};
@@ -74,7 +73,6 @@ impl App {
             may(&job).map_err(refuse)?;
             let now = self.ambient().now();
             let run = RunId::fresh(now, self.ambient().entropy());
-            self.keep_payload(&job, now).await?;
             let message = JobMessage::run(job.id, run, job.version);
             let delay = start_delay(&job.task_type, self.config.simulated_task);
             self.jobs.send(job.priority, job.user_id, &message, delay).await.map_err(queue_failed)?;
@@ -89,16 +87,6 @@ impl App {
             }
         }
         Err(too_many_races())
-    }
-
-    /// A job that is started again does not expire meanwhile, and its payload must not either. The run's end
-    /// says anew when they do.
-    async fn keep_payload(&self, job: &Job, now: Moment) -> Answer<()> {
-        let expires = job.expires_at.is_some() && matches!(job.payload, PayloadPlace::Apart { .. });
-        if expires {
-            self.store().keep_payload(job.id, self.config.retention.map(|keep| now.plus(keep))).await?;
-        }
-        Ok(())
     }
 }
 

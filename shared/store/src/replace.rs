@@ -44,15 +44,34 @@ impl Store {
     /// other: a worker that dies in between, or loses the race to an edit that gives the job a future, would
     /// leave a job whose payload vanishes.
     pub async fn replace_job(&self, next: &Job) -> Result<Replaced, StoreError> {
+        match (next.expires_at, next.deleted_at) {
+            (Some(expires), None) => self.replace_with_payload(next, Some(expires)).await,
+            _ => self.replace_item(job_item::write(next, self.shards)?, next).await,
+        }
+    }
+
+    /// As [`replace_job`](Self::replace_job), for a job that has a future again: a payload beside it is not to
+    /// expire any more, in the same transaction.
+    ///
+    /// A worker that hears of a run before its starter has written it does not come here. The payload then still
+    /// expires a day after the job would have, and the run's end, which comes before that, says anew when.
+    pub async fn revive_job(&self, next: &Job) -> Result<Replaced, StoreError> {
+        self.replace_with_payload(next, None).await
+    }
+
+    async fn replace_with_payload(
+        &self,
+        next: &Job,
+        expires: Option<Moment>,
+    ) -> Result<Replaced, StoreError> {
         let item = job_item::write(next, self.shards)?;
-        if let (PayloadPlace::Apart { .. }, Some(expires), None) =
-            (&next.payload, next.expires_at, next.deleted_at)
-        {
-            return match self.replace_both(&item, next, self.expire_payload(next.id, expires)?).await? {
-                Both::Written => Ok(Replaced::Written),
-                Both::JobRefused(replaced) => Ok(replaced),
-                Both::OtherRefused => self.replace_item(item, next).await,
-            };
+        if matches!(next.payload, PayloadPlace::Apart { .. }) {
+            match self.replace_both(&item, next, self.mark_payload(next.id, expires)?).await? {
+                Both::Written => return Ok(Replaced::Written),
+                Both::JobRefused(replaced) => return Ok(replaced),
+                // There is none: what is left of the job is written all the same.
+                Both::OtherRefused => {}
+            }
         }
         self.replace_item(item, next).await
     }
@@ -154,40 +173,18 @@ impl Store {
         Err(StoreError::Busy("another transaction is on".to_owned()))
     }
 
-    /// Lets a payload that is kept beside its job outlast the job's next end, or, with `None`, stay for good.
-    ///
-    /// Whoever starts an ended job again calls this before the write: the record will not expire any more, and
-    /// the payload must not either before the job has ended again and [`replace_job`](Self::replace_job) has
-    /// set a new moment. A crash between the two: the job stands ended as before, and its payload outlasts it by
-    /// a while. A job without such a payload: nothing happens. Doing it twice is the same as once.
-    pub async fn keep_payload(&self, job: JobId, until: Option<Moment>) -> Result<(), StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(self.table())
-            .set_key(Some(keys::key(keys::job(job), keys::PAYLOAD)))
-            .condition_expression("attribute_exists(pk)");
-        let update = match until {
-            Some(until) => update
-                .update_expression(format!("SET {TTL_ATTRIBUTE} = :then"))
-                .expression_attribute_values(":then", payload_expiry(until)),
-            None => update.update_expression(format!("REMOVE {TTL_ATTRIBUTE}")),
-        };
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(e) => Err(StoreError::sdk(e)),
-        }
-    }
-
-    /// The part of a transaction that lets a payload expire with its job.
-    fn expire_payload(&self, job: JobId, expires: Moment) -> Result<TransactWriteItem, StoreError> {
+    /// The part of a transaction that lets a payload expire with its job, or not at all.
+    fn mark_payload(&self, job: JobId, expires: Option<Moment>) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(self.table())
             .set_key(Some(keys::key(keys::job(job), keys::PAYLOAD)))
-            .update_expression(format!("SET {TTL_ATTRIBUTE} = :then"))
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":then", payload_expiry(expires));
+            .condition_expression("attribute_exists(pk)");
+        let update = match expires {
+            Some(expires) => update
+                .update_expression(format!("SET {TTL_ATTRIBUTE} = :then"))
+                .expression_attribute_values(":then", payload_expiry(expires)),
+            None => update.update_expression(format!("REMOVE {TTL_ATTRIBUTE}")),
+        };
         Ok(TransactWriteItem::builder().update(build(update.build())?).build())
     }
 }

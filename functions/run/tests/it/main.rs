@@ -5,5 +5,7 @@
 mod counter;
 
 mod cancel;
+mod limits;
+mod scopes;
 mod start;
 mod trouble;

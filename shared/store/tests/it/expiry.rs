@@ -107,8 +107,8 @@ async fn a_job_whose_payload_is_gone_ends_all_the_same() {
     let (_, ended) = about_to_end(&desk).await;
     desk.sound.purge_job(ended.id).await.unwrap();
     write(&desk, &ended).await;
-    desk.sound.keep_payload(ended.id, Some(desk.now())).await.unwrap();
-    desk.sound.keep_payload(ended.id, None).await.unwrap();
+    let again = life::start(&ended, desk.run_id(), desk.now());
+    assert!(matches!(desk.sound.revive_job(&again).await.unwrap(), Replaced::Written));
     assert!(!is_kept(&desk, &ended).await, "no half of a payload was written");
 }
 
@@ -118,20 +118,30 @@ async fn a_job_that_starts_again_keeps_its_payload() {
     let (_, ended) = about_to_end(&desk).await;
     write(&desk, &ended).await;
     desk.pass(89 * DAY);
-    desk.sound.keep_payload(ended.id, Some(desk.now().plus(Duration::from_secs(90 * DAY)))).await.unwrap();
     let again = life::start(&ended, desk.run_id(), desk.now());
-    write(&desk, &again).await;
+    assert!(matches!(desk.sound.revive_job(&again).await.unwrap(), Replaced::Written));
     desk.pass(90 * DAY);
-    assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 0);
+    assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 0, "it runs");
     let cancel = domain::id::CancelId::fresh(desk.now(), desk.bed.ambient.entropy());
     let over = life::cancel(&again, cancel, desk.run_id(), present(&desk)).unwrap();
     write(&desk, &over).await;
     desk.pass(90 * DAY);
     assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 1, "the job");
     assert!(is_kept(&desk, &over).await);
-    desk.sound.keep_payload(ended.id, None).await.unwrap();
-    desk.pass(900 * DAY);
-    assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 0, "kept for good");
+    desk.pass(DAY);
+    assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 1, "its payload");
+}
+
+#[tokio::test]
+async fn whoever_loses_the_race_to_start_it_again_leaves_the_payload_to_expire() {
+    let desk = Desk::new().await;
+    let (_, ended) = about_to_end(&desk).await;
+    write(&desk, &ended).await;
+    let late = life::start(&ended, desk.run_id(), desk.now());
+    write(&desk, &touched(&ended, desk.now())).await;
+    assert!(matches!(desk.sound.revive_job(&late).await.unwrap(), Replaced::Lost(Some(_))));
+    desk.pass(91 * DAY);
+    assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 2);
 }
 
 #[tokio::test]

@@ -125,9 +125,9 @@ async fn expiring() {
     let mut ended = life::start(&job, desk.run_id(), desk.now());
     (ended.status, ended.expires_at) = (Status::Failed, Some(desk.now().plus(Duration::from_secs(60))));
     desk.patient.replace_job(&ended).await.unwrap();
-    desk.patient.keep_payload(job.id, Some(desk.now())).await.unwrap();
-    desk.patient.keep_payload(job.id, None).await.unwrap();
-    same_as_before!("expire_and_keep", requests(&desk));
+    let again = life::start(&ended, desk.run_id(), desk.now());
+    desk.patient.revive_job(&again).await.unwrap();
+    same_as_before!("expire_and_revive", requests(&desk));
 }
 
 #[tokio::test]
