@@ -6,7 +6,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Package};
 
 /// The functions. None uses another.
-const FUNCTIONS: &[&str] = &["auth", "deadletter", "jobs", "run", "webhook", "worker"];
+const FUNCTIONS: &[&str] = &["auth", "deadletter", "jobs", "run", "scheduler", "webhook", "worker"];
 /// What a function may use.
 const SHARED: &[&str] = &["boot", "domain", "edge", "egress", "queue", "store", "tasks"];
 /// What only tests may use, anywhere.
@@ -34,7 +34,7 @@ const GUARDED: &[(&str, &[&str])] = &[
     // Every call to the outside passes the address guard. System tests call the system itself.
     ("reqwest", &["egress", "system", "bench"]),
     // Lambda is one of two ways in; the other is `local`.
-    ("lambda_", &["auth", "deadletter", "edge", "jobs", "queue", "run", "webhook", "worker"]),
+    ("lambda_", &["auth", "deadletter", "edge", "jobs", "queue", "run", "scheduler", "webhook", "worker"]),
     ("argon2", &["auth"]),
 ];
 
