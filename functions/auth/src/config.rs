@@ -11,6 +11,7 @@ use edge::rate::Limit;
 pub const VARIABLES: &[&str] = &[
     "TABLE_NAME",
     "AUTH_SECRET_ID",
+    "JOBS_LOW_QUEUE_URL",
     "AUTH_RATE_LIMIT_MAX",
     "RATE_LIMIT_WINDOW_MS",
     "ADMIN_EMAIL",
@@ -21,10 +22,13 @@ pub const VARIABLES: &[&str] = &[
 /// Every AWS action that it may take. A transaction needs the actions of its parts and none of its own.
 pub const ACTIONS: &[&str] = &[
     "dynamodb:BatchGetItem",
+    "dynamodb:DeleteItem",
     "dynamodb:GetItem",
     "dynamodb:PutItem",
+    "dynamodb:Query",
     "dynamodb:UpdateItem",
     "secretsmanager:GetSecretValue",
+    "sqs:SendMessage",
 ];
 
 /// How many failed logins of one account a window allows.
@@ -37,8 +41,10 @@ pub struct Config {
     pub table: String,
     /// The id of the secret that signs tokens.
     pub auth_secret: String,
-    /// How many registrations, and how many logins, an address may send in a window; 0 for any number, and
-    /// then failed logins are not counted either.
+    /// The URL of the queue that takes the message which removes what a deleted user leaves.
+    pub low_queue: String,
+    /// How many registrations, and how many logins, an address may send in a window; what else asks for a password
+    /// counts as a login. 0 for any number, and then failed logins are not counted either.
     pub limit: u64,
     /// How long the window is.
     pub window: Duration,
@@ -63,6 +69,7 @@ impl Config {
         Self {
             table: vars.required("TABLE_NAME"),
             auth_secret: vars.required("AUTH_SECRET_ID"),
+            low_queue: vars.required("JOBS_LOW_QUEUE_URL"),
             limit: vars.or("AUTH_RATE_LIMIT_MAX", 100),
             window: vars.duration(["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_WINDOW"], Duration::from_secs(900)),
             admin,
@@ -96,13 +103,17 @@ mod tests {
 
     #[test]
     fn the_list_of_variables_is_what_is_read() {
-        let mut vars =
-            Vars::new([("TABLE_NAME", "t"), ("AUTH_SECRET_ID", "s"), ("RATE_LIMIT_WINDOW", "60000")]);
+        let mut vars = Vars::new([
+            ("TABLE_NAME", "t"),
+            ("AUTH_SECRET_ID", "s"),
+            ("JOBS_LOW_QUEUE_URL", "q"),
+            ("RATE_LIMIT_WINDOW", "60000"),
+        ]);
         let config = Config::read(&mut vars);
         let mut listed = VARIABLES.to_vec();
         listed.sort_unstable();
         assert_eq!(vars.names(), listed);
-        assert_eq!(vars.required_names(), ["AUTH_SECRET_ID", "TABLE_NAME"]);
+        assert_eq!(vars.required_names(), ["AUTH_SECRET_ID", "JOBS_LOW_QUEUE_URL", "TABLE_NAME"]);
         vars.finish().unwrap();
         assert_eq!((config.limit, config.window), (100, Duration::from_secs(60)));
         assert_eq!(config.failure_limit().max, FAILURES);
@@ -115,7 +126,14 @@ mod tests {
             Vars::new([("PASSWORD_MIN_SCORE", "5"), ("ADMIN_EMAIL", "nobody"), ("CORS_ORIGINS", "x")]);
         Config::read(&mut vars);
         let told: Vec<_> = vars.finish().unwrap_err().faults().iter().map(|fault| fault.name).collect();
-        let all = ["PASSWORD_MIN_SCORE", "ADMIN_EMAIL", "TABLE_NAME", "AUTH_SECRET_ID", "CORS_ORIGINS"];
+        let all = [
+            "PASSWORD_MIN_SCORE",
+            "ADMIN_EMAIL",
+            "TABLE_NAME",
+            "AUTH_SECRET_ID",
+            "JOBS_LOW_QUEUE_URL",
+            "CORS_ORIGINS",
+        ];
         assert_eq!(told, all);
     }
 

@@ -1,10 +1,14 @@
-//! Accounts and sessions: register, log in, log out, and who I am.
+//! Accounts: register, log in, log out, the own profile and API keys, and for admins the list of users.
 
 mod config;
+mod keys;
 mod login;
 mod password;
+mod profile;
+mod prove;
 mod register;
 mod session;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +18,7 @@ use axum::routing::{get, post};
 use boot::clients::Clients;
 use boot::{Ambient, SecretCache, Vars};
 use edge::{HasSessions, Sessions};
+use queue::JobQueues;
 use store::Store;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,13 +39,25 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/profile"),
     ("GET", "/user"),
     ("GET", "/users/profile"),
+    ("PATCH", "/profile"),
+    ("PUT", "/profile"),
+    ("DELETE", "/profile"),
+    ("POST", "/profile/password"),
+    ("POST", "/keys"),
+    ("GET", "/keys"),
+    ("DELETE", "/keys/{id}"),
+    ("GET", "/users"),
 ];
+
+/// How often a decision is made anew because somebody else wrote first.
+const MOST_RACES: usize = 3;
 
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
     sessions: Sessions,
     hasher: Hasher,
+    queues: JobQueues,
     config: Arc<Config>,
 }
 
@@ -60,8 +77,14 @@ impl App {
     /// The function with these clients.
     pub fn new(clients: &Clients, secrets: Arc<SecretCache>, config: Config, ambient: Ambient) -> Self {
         let store = Store::new(clients.dynamodb(), &config.table);
-        let hasher = Hasher::new(config.password_min_score);
-        Self { sessions: Sessions::new(store, secrets, ambient), hasher, config: Arc::new(config) }
+        // All that goes out from here goes to one queue.
+        let low = &config.low_queue;
+        Self {
+            sessions: Sessions::new(store, secrets, ambient),
+            hasher: Hasher::new(config.password_min_score),
+            queues: JobQueues::new(clients.sqs(), low.clone(), low.clone(), low.clone()),
+            config: Arc::new(config),
+        }
     }
 
     fn store(&self) -> &Store {
@@ -88,12 +111,16 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(register::register))
         .routes(routes!(login::login))
         .routes(routes!(session::logout))
-        .routes(routes!(session::profile))
+        .routes(routes!(profile::profile, profile::patch, profile::put, profile::delete))
+        .routes(routes!(profile::change_password))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(users::list))
         .route("/users/register", post(register::register))
         .route("/users/login", post(login::login))
         .route("/users/logout", post(session::logout))
-        .route("/user", get(session::profile))
-        .route("/users/profile", get(session::profile))
+        .route("/user", get(profile::profile))
+        .route("/users/profile", get(profile::profile))
 }
 
 /// The function as the process's environment describes it.

@@ -8,14 +8,13 @@ use domain::input::Fields;
 use domain::time::Moment;
 use domain::user::{User, digest};
 use edge::address::Address;
-use edge::views::UserView;
-use edge::{Answer, Code, JsonFields, Problem, tokens};
+use edge::{Answer, Code, JsonFields, Problem};
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
-use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::session::View;
 
 /// The longest text that could be somebody's name or address; a longer one is not looked up.
 const LONGEST: usize = 1_024;
@@ -34,24 +33,6 @@ pub(crate) struct Body {
     /// The password.
     #[schema(example = "correct horse battery")]
     password: String,
-}
-
-/// A session.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Session)]
-pub(crate) struct View {
-    /// To be sent as `Authorization: Bearer <token>`.
-    token: String,
-    /// `Bearer`.
-    token_type: &'static str,
-    /// When the token expires.
-    #[schema(value_type = String, format = DateTime)]
-    expires_at: Moment,
-    /// Whose it is.
-    user_id: String,
-    /// The user.
-    user: UserView,
 }
 
 /// By what an account is looked up.
@@ -87,31 +68,10 @@ pub(crate) async fn login(
     let (Some(account), Some(password)) = (account, password) else {
         return Err(Problem::invalid(Vec::new()));
     };
-    // Failures are counted after the password was judged, so many guesses at the same moment may pass the
-    // check together; the limit by address, which counts first, bounds them.
-    let failures = app.config.failure_limit();
-    failures.check(app.store(), account.subject(), now).await?;
-    let user = find(&app, &account, now).await?;
-    let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let right = app.hasher.verify(password, hash).await?;
-    let Some(user) = user.filter(|_| right) else {
-        failures.count(app.store(), account.subject(), now).await?;
-        return Err(wrong());
-    };
-    let secrets = app.sessions.secrets().await?;
-    let issued = tokens::issue(&secrets, user.id, app.ambient()).map_err(|failure| {
-        tracing::error!(error = &failure as &dyn std::error::Error, "a token could not be issued");
-        Problem::internal()
-    })?;
+    let user = app.prove(account.subject(), find(&app, &account, now), password).await?.ok_or_else(wrong)?;
+    let session = View::open(&app, &*app.sessions.secrets().await?, &user)?;
     tracing::info!(user = %user.id, "logged in");
-    let view = View {
-        token: issued.token,
-        token_type: "Bearer",
-        expires_at: issued.claims.expires_at,
-        user_id: user.id.to_string(),
-        user: UserView::from(&user),
-    };
-    Ok((standing, Json(view)).into_response())
+    Ok((standing, Json(session)).into_response())
 }
 
 impl Account {

@@ -1,13 +1,51 @@
-//! `POST /logout` and `GET /profile`.
+//! Sessions: a token and its user, and `POST /logout`.
 
 use axum::Json;
 use axum::extract::State;
+use boot::secrets::Secrets;
+use domain::time::Moment;
+use domain::user::User;
 use edge::views::UserView;
-use edge::{Answer, Caller};
+use edge::{Answer, Problem, SessionCaller, tokens};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::App;
+
+/// A session.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Session)]
+pub(crate) struct View {
+    /// To be sent as `Authorization: Bearer <token>`.
+    token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// When the token expires.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Moment,
+    /// Whose it is.
+    user_id: String,
+    /// The user.
+    user: UserView,
+}
+
+impl View {
+    /// A session of this user, as it was read with what proved it.
+    pub(crate) fn open(app: &App, secrets: &Secrets, user: &User) -> Answer<Self> {
+        let issued = tokens::issue_to(secrets, user, app.ambient()).map_err(|failure| {
+            tracing::error!(error = &failure as &dyn std::error::Error, "a token could not be issued");
+            Problem::internal()
+        })?;
+        Ok(Self {
+            token: issued.token,
+            token_type: "Bearer",
+            expires_at: issued.claims.expires_at,
+            user_id: user.id.to_string(),
+            user: UserView::from(user),
+        })
+    }
+}
 
 /// A word of confirmation.
 #[derive(Serialize, ToSchema)]
@@ -15,7 +53,7 @@ use crate::App;
 pub(crate) struct Said {
     /// What was done.
     #[schema(example = "logged out")]
-    message: &'static str,
+    pub(crate) message: &'static str,
 }
 
 /// Ends the session: its token is dead at once.
@@ -25,25 +63,11 @@ pub(crate) struct Said {
     post,
     path = "/logout",
     tag = "accounts",
-    security(("bearer" = [])),
+    security(("session" = [])),
     responses((status = 200, description = "The token is dead", body = Said))
 )]
-pub(crate) async fn logout(State(app): State<App>, caller: Caller) -> Answer<Json<Said>> {
+pub(crate) async fn logout(State(app): State<App>, caller: SessionCaller) -> Answer<Json<Said>> {
     app.store().revoke_token(&caller.token.jti, caller.token.dead_from()).await?;
     tracing::info!(user = %caller.user.id, "logged out");
     Ok(Json(Said { message: "logged out" }))
-}
-
-/// The user whose token this is.
-///
-/// Also answers at `/user` and `/users/profile`.
-#[utoipa::path(
-    get,
-    path = "/profile",
-    tag = "accounts",
-    security(("bearer" = [])),
-    responses((status = 200, description = "The user", body = UserView))
-)]
-pub(crate) async fn profile(caller: Caller) -> Json<UserView> {
-    Json(UserView::from(&caller.user))
 }

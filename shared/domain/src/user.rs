@@ -197,6 +197,32 @@ mod tests {
     }
 
     #[test]
+    fn tokens_never_live_again() {
+        let id = "usr_018bcfe568007abcabababababababab".parse().unwrap();
+        let user = User {
+            id,
+            name: "Ada".to_owned(),
+            email: "ada@example.com".to_owned(),
+            password_hash: String::new(),
+            role: Role::User,
+            signing: None,
+            tokens_valid_after: None,
+            deleted_at: None,
+            created_at: Moment::from_millis(1),
+            version: 1,
+        };
+        let at = Moment::from_millis;
+        let once = user.without_tokens(at(500));
+        assert_eq!(once.tokens_valid_after, Some(at(500)));
+        // At the same moment, and by a clock that is behind.
+        let again = once.without_tokens(at(500));
+        assert_eq!(again.tokens_valid_after, Some(at(501)));
+        let behind = again.without_tokens(at(100));
+        assert_eq!(behind.tokens_valid_after, Some(at(502)));
+        assert_eq!(behind.without_tokens(at(900)).tokens_valid_after, Some(at(900)));
+    }
+
+    #[test]
     fn names_and_passwords() {
         assert_eq!(UserName::parse("  Ada ").unwrap().as_str(), "Ada");
         assert!(UserName::parse(" ").is_err() && UserName::parse(&"x".repeat(101)).is_err());

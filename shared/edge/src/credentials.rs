@@ -41,7 +41,7 @@ pub(crate) fn shown(headers: &HeaderMap) -> Result<Shown<'_>, Problem> {
 }
 
 /// A 401 to credentials that were sent and are not believed.
-pub(crate) fn refuse(code: Code, detail: &str) -> Problem {
+pub fn refuse(code: Code, detail: &str) -> Problem {
     let challenge = HeaderValue::from_static("Bearer realm=\"nightjar\", error=\"invalid_token\"");
     Problem::new(code, detail).with_header(WWW_AUTHENTICATE, challenge)
 }

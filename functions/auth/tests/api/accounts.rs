@@ -37,7 +37,7 @@ async fn every_route_answers_under_every_name_of_it() {
         for path in [(*path).to_owned(), format!("/api{path}"), format!("{path}/")] {
             let got = stage.with_token(method, &path, "none").await;
             assert!(!matches!(got.status.as_u16(), 404 | 405), "{method} {path}: {got:?}");
-            let got = stage.with_token("DELETE", &path, "none").await;
+            let got = stage.with_token("TRACE", &path, "none").await;
             assert_eq!((got.status.as_u16(), got.kind()), (405, "method-not-allowed"), "{path}");
             assert!(got.headers["allow"].to_str().unwrap().contains(method), "{path}");
         }

@@ -28,6 +28,22 @@ async fn bodies_that_are_no_object() {
             assert!(got.detail().contains(told), "{told}: {}", got.detail());
         }
     }
+    let token = stage.token().await;
+    for (method, path) in [
+        ("POST", "/keys"),
+        ("PATCH", "/profile"),
+        ("PUT", "/profile"),
+        ("DELETE", "/profile"),
+        ("POST", "/profile/password"),
+    ] {
+        for (body, told) in bodies {
+            let request = Request::builder().method(method).uri(path);
+            let request = request.header("authorization", format!("Bearer {token}"));
+            let got = stage.send(request.body(Body::from(body.to_vec())).unwrap()).await;
+            assert_eq!((got.status.as_u16(), got.kind()), (400, "invalid-body"), "{method} {path}: {got:?}");
+            assert!(got.detail().contains(told), "{told}: {}", got.detail());
+        }
+    }
 }
 
 #[tokio::test]

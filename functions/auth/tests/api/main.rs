@@ -1,17 +1,25 @@
 //! The function as a client meets it: through its router, on the embedded engine.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod accounts;
+mod admins;
 mod description;
+mod farewell;
 mod hostile;
+mod keys;
 mod limits;
+mod profile;
 mod sessions;
 
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use boot::Vars;
+use boot::clients::Clients;
 use edge::CorsPolicy;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -51,7 +59,11 @@ impl Stage {
         let mut vars = Vars::new(bed.vars().into_iter().chain(own));
         let config = auth::Config::read(&mut vars);
         vars.finish().unwrap();
-        let routes = auth::routes(auth::App::new(&bed.clients(), secrets, config, bed.ambient.clone()));
+        // The SDK repeats what failed as ever, only sooner.
+        let repeats = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
+        let sdk = bed.clients().config().to_builder().retry_config(repeats).build();
+        let clients = Clients::from_config(&sdk);
+        let routes = auth::routes(auth::App::new(&clients, secrets, config, bed.ambient.clone()));
         let cors = CorsPolicy::of(["http://localhost:3000"]).unwrap();
         Self { router: edge::router::finish(routes, cors), bed }
     }
@@ -84,6 +96,16 @@ impl Stage {
         let request =
             Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a body with a token or a key; `Null` is no body.
+    async fn ask(&self, method: &str, path: &str, credential: &str, body: Value) -> Got {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {credential}"));
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(request.body(body).unwrap()).await
     }
 
     async fn register(&self, name: &str, email: &str) -> Got {

@@ -1,0 +1,238 @@
+//! The caller's own account: shown, renamed, its password changed, deleted.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::input::Fields;
+use domain::job::Priority;
+use domain::message::JobMessage;
+use domain::user::{Email, Password, User, UserName};
+use edge::address::Address;
+use edge::views::UserView;
+use edge::{Answer, Caller, JsonFields, Problem, SessionCaller};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::password::Chosen;
+use crate::prove::too_many_races;
+use crate::session::{Said, View};
+use crate::{App, MOST_RACES};
+
+/// How long the message that removes what was the user's waits: for the mark to be written, and for whoever read
+/// the user before it and may still create a job.
+const PURGE_DELAY: Duration = Duration::from_secs(75);
+
+/// A change of the account.
+#[derive(ToSchema)]
+#[schema(as = ProfileChange)]
+#[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
+pub(crate) struct Change {
+    /// 1 to 100 characters; also read as `userName`. Whoever is the first to take a name may log in with it; the
+    /// one before is free again.
+    #[schema(example = "Ada Lovelace")]
+    name: String,
+}
+
+/// A change of the password.
+#[derive(ToSchema)]
+#[schema(as = PasswordChange, rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
+pub(crate) struct NewPassword {
+    /// The password so far.
+    #[schema(example = "correct horse battery")]
+    current_password: String,
+    /// Another one: 8 to 128 characters that are hard to guess.
+    #[schema(example = "staple of many horses")]
+    new_password: String,
+}
+
+/// What proves that the account is to be deleted by its owner.
+#[derive(ToSchema)]
+#[schema(as = Farewell)]
+#[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
+pub(crate) struct Farewell {
+    /// The password.
+    #[schema(example = "correct horse battery")]
+    password: String,
+}
+
+/// The user, and what was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedUser)]
+pub(crate) struct Changed {
+    #[serde(flatten)]
+    user: UserView,
+    /// What was done.
+    message: &'static str,
+}
+
+/// A session in place of those that are dead now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FreshSession)]
+pub(crate) struct Fresh {
+    #[serde(flatten)]
+    session: View,
+    /// What was done.
+    message: &'static str,
+}
+
+/// The user whose token or key this is.
+///
+/// Also answers at `/user` and `/users/profile`.
+#[utoipa::path(get, path = "/profile", tag = "accounts", security(("bearer" = [])),
+    responses((status = 200, description = "The user", body = UserView)))]
+pub(crate) async fn profile(caller: Caller) -> Json<UserView> {
+    Json(UserView::from(&caller.user))
+}
+
+/// Changes the display name.
+#[utoipa::path(patch, path = "/profile", tag = "accounts", security(("session" = [])), request_body = Change,
+    responses((status = 200, description = "The user", body = Changed)))]
+pub(crate) async fn patch(
+    State(app): State<App>,
+    caller: SessionCaller,
+    JsonFields { fields, .. }: JsonFields,
+) -> Answer<Json<Changed>> {
+    let name = new_name(fields, &caller.user)?;
+    let mut user = caller.user.clone();
+    for _ in 0..MOST_RACES {
+        let before = user.name.clone();
+        let next = User { name: name.as_str().to_owned(), version: user.version + 1, ..user };
+        if app.store().rename_user(&next, &before, &name).await? {
+            tracing::info!(user = %next.id, "renamed");
+            return Ok(Json(Changed { user: UserView::from(&next), message: "profile changed" }));
+        }
+        user = app.look_again(&caller).await?;
+    }
+    Err(too_many_races())
+}
+
+/// Changes the display name; as PATCH.
+#[utoipa::path(put, path = "/profile", tag = "accounts", security(("session" = [])), request_body = Change,
+    responses((status = 200, description = "The user", body = Changed)))]
+pub(crate) async fn put(app: State<App>, caller: SessionCaller, body: JsonFields) -> Answer<Json<Changed>> {
+    patch(app, caller, body).await
+}
+
+/// Changes the password: every token so far is dead at once, and the answer carries a fresh one.
+///
+/// API keys are no sessions and go on working; revoke those that may be in wrong hands. A wrong `currentPassword`
+/// counts as a failed login.
+#[utoipa::path(post, path = "/profile/password", tag = "accounts", security(("session" = [])),
+    request_body = NewPassword,
+    responses(
+        (status = 200, description = "A token of the time after the change", body = Fresh),
+        (status = 403, description = "The current password is wrong", body = edge::problem::Document,
+            content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn change_password(
+    State(app): State<App>,
+    caller: SessionCaller,
+    address: Address,
+    JsonFields { mut fields, .. }: JsonFields,
+) -> Answer<Response> {
+    let now = app.ambient().now();
+    let standing = app.config.login_limit().count(app.store(), address.as_str(), now).await?;
+    let current = fields.required(&["currentPassword"], any_text);
+    let new = fields.required(&["newPassword"], Password::parse);
+    if let (Some(current), Some(new)) = (&current, &new)
+        && current == new.expose()
+    {
+        fields.fault("/newPassword", "is the current password; choose another");
+    }
+    fields.finish()?;
+    let (Some(current), Some(new)) = (current, new) else { return Err(Problem::invalid(Vec::new())) };
+    let mut user = app.prove_again(&caller, "/currentPassword", current).await?;
+    let known = vec![user.name.clone(), user.email.clone()];
+    let password_hash = match app.hasher.choose(new, known, app.ambient().entropy()).await? {
+        Chosen::Hash(hash) => hash,
+        Chosen::TooWeak(reason) => return Err(Problem::at("/newPassword", reason)),
+    };
+    // Asked for before the change: without it no session could follow.
+    let secrets = app.sessions.secrets().await?;
+    for _ in 0..MOST_RACES {
+        let next = User { password_hash: password_hash.clone(), version: user.version + 1, ..user };
+        let next = next.without_tokens(app.ambient().now());
+        if app.store().replace_user(&next).await? {
+            tracing::info!(user = %next.id, "changed the password");
+            let session = View::open(&app, &secrets, &next)?;
+            return Ok((standing, Json(Fresh { session, message: "password changed" })).into_response());
+        }
+        // The session lives only if no other change of the password was faster: what was proved still holds.
+        user = app.look_again(&caller).await?;
+    }
+    Err(too_many_races())
+}
+
+/// Deletes the account with its jobs, deliveries, webhooks and API keys.
+///
+/// Every token and key is dead at once, and the address and the name can be registered anew; what was the user's
+/// is removed within minutes. A wrong password counts as a failed login.
+#[utoipa::path(delete, path = "/profile", tag = "accounts", security(("session" = [])), request_body = Farewell,
+    responses(
+        (status = 200, description = "The account is gone", body = Said),
+        (status = 403, description = "The password is wrong", body = edge::problem::Document,
+            content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: SessionCaller,
+    address: Address,
+    JsonFields { mut fields, .. }: JsonFields,
+) -> Answer<Response> {
+    let now = app.ambient().now();
+    let standing = app.config.login_limit().count(app.store(), address.as_str(), now).await?;
+    let password = fields.required(&["password"], any_text);
+    fields.finish()?;
+    let Some(password) = password else { return Err(Problem::invalid(Vec::new())) };
+    let user = app.prove_again(&caller, "/password", password).await?;
+    app.bury(&caller, user).await?;
+    Ok((standing, Json(Said { message: "account deleted" })).into_response())
+}
+
+impl App {
+    /// Sends the message that removes all that is the user's, then marks the user as deleted in one transaction
+    /// that also frees the address and the name.
+    ///
+    /// A crash before the write: the message finds a user without the mark and does nothing. A lost race: the
+    /// user as it is now is marked. A lost answer: the store finds its own mark.
+    async fn bury(&self, caller: &SessionCaller, mut user: User) -> Answer<()> {
+        let purge = JobMessage::PurgeUser { user_id: user.id, round: 0 };
+        self.queues.send(Priority::Low, user.id, &purge, PURGE_DELAY).await.map_err(|failure| {
+            tracing::error!(error = &failure as &dyn std::error::Error, "a queue failed");
+            Problem::unavailable()
+        })?;
+        for _ in 0..MOST_RACES {
+            let marked = User { deleted_at: Some(self.ambient().now()), version: user.version + 1, ..user };
+            if self.store().delete_user(&marked).await? {
+                tracing::info!(user = %marked.id, "deleted the account");
+                return Ok(());
+            }
+            user = self.look_again(caller).await?;
+        }
+        Err(too_many_races())
+    }
+}
+
+/// The name of a change. What else an answer carried may come back as it was, and nothing of it be changed.
+fn new_name(mut fields: Fields, user: &User) -> Answer<UserName> {
+    let name = fields.required(&["name", "userName"], UserName::parse);
+    let email = fields.parsed(&["email", "emailId"], Email::parse);
+    if email.is_some_and(|email| email.digest() != domain::user::digest(user.email.trim())) {
+        fields.fault("/email", "cannot be changed");
+    }
+    let role = serde_json::to_value(user.role).ok();
+    if fields.text(&["role"]).is_some_and(|given| role.as_ref().is_none_or(|role| *role != given)) {
+        fields.fault("/role", "cannot be changed");
+    }
+    fields.ignore(&["id", "userId", "createdAt", "message"]);
+    fields.finish()?;
+    name.ok_or_else(|| Problem::invalid(Vec::new()))
+}
+
+fn any_text(text: &str) -> Result<String, Infallible> {
+    Ok(text.to_owned())
+}
