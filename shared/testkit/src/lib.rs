@@ -7,9 +7,11 @@
 mod bed;
 mod build;
 mod fault;
+mod key;
 mod source;
 
 pub use bed::{Bed, TABLE};
 pub use build::{Persona, job, user};
 pub use fault::{Call, Fault, Faults, When};
+pub use key::api_key;
 pub use source::{ManualClock, Seeded};

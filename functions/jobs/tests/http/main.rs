@@ -14,6 +14,7 @@ mod lists;
 mod others;
 mod public;
 mod run;
+mod scopes;
 mod secrets;
 mod tasks;
 mod webhook_test;
