@@ -17,7 +17,7 @@ async fn owner(desk: &Desk, name: &str) -> User {
     persona.user
 }
 
-fn draft(desk: &Desk, owner: &User) -> (ApiKey, String) {
+pub(crate) fn draft(desk: &Desk, owner: &User) -> (ApiKey, String) {
     let text = KeyText::fresh(desk.bed.ambient.entropy());
     let key = ApiKey {
         id: KeyId::fresh(desk.now(), desk.bed.ambient.entropy()),

@@ -7,9 +7,11 @@ use domain::filter::JobFilter;
 use domain::job::{Priority, Run, Status};
 use domain::life::{self, touched};
 use domain::payload::Payload;
+use domain::user::{User, UserName};
 use serde_json::{Value, json};
 use store::{IdempotencyKey, NewJob, Window};
 
+use crate::api_keys::draft;
 use crate::deliveries::delivery;
 use crate::desk::{Desk, payload};
 use crate::due::{once, row_of, waiting};
@@ -52,7 +54,7 @@ impl Names {
         let mut out = String::new();
         let mut rest = text;
         'next: while !rest.is_empty() {
-            for prefix in ["job_", "usr_", "run_", "msg_", "can_"] {
+            for prefix in ["job_", "usr_", "run_", "msg_", "can_", "key_"] {
                 let id = rest.get(..prefix.len() + 32).filter(|id| id.starts_with(prefix));
                 if let Some(id) = id.filter(|id| id[prefix.len()..].bytes().all(|b| b.is_ascii_hexdigit())) {
                     let count = self.0.keys().filter(|known| known.starts_with(prefix)).count();
@@ -200,4 +202,33 @@ async fn the_rest() {
     let window = Window::around(desk.now(), Duration::from_secs(900));
     desk.patient.count_in_window("run", "subject", window, 100).await.unwrap();
     same_as_before!("count_in_window", requests(&desk));
+}
+
+#[tokio::test]
+async fn accounts_and_keys() {
+    let desk = Desk::new().await;
+    let ann = testkit::user(&desk.bed, "ann");
+    desk.sound.create_user(&ann.user, &ann.email, &ann.name).await.unwrap();
+    let (key, _) = draft(&desk, &ann.user);
+    desk.bed.faults.clear();
+    desk.patient.create_key(&key, "digest", &ann.user, desk.now()).await.unwrap();
+    desk.patient.api_key("digest").await.unwrap();
+    desk.patient.touch_key("digest", desk.now(), desk.now()).await.unwrap();
+    desk.patient.revoke_key(ann.user.id, key.id, desk.now()).await.unwrap();
+    same_as_before!("api_keys", requests(&desk));
+    let name = UserName::parse("Anna").unwrap();
+    let named = User { name: "Anna".to_owned(), version: 3, ..ann.user };
+    desk.patient.rename_user(&named, "ann", &name).await.unwrap();
+    same_as_before!("rename_user", requests(&desk));
+    desk.patient.list_users(None, 20).await.unwrap();
+    same_as_before!("list_users", requests(&desk));
+    let marked = User { deleted_at: Some(desk.now()), version: 4, ..named };
+    desk.patient.delete_user(&marked).await.unwrap();
+    desk.patient.remove_user(marked.id).await.unwrap();
+    same_as_before!("delete_user", requests(&desk));
+    let window = Window::around(desk.now(), Duration::from_secs(900));
+    desk.patient.hold_in_window("login", "subject", window, 10).await.unwrap();
+    desk.patient.settle_in_window("login", "subject", window, true).await.unwrap();
+    desk.patient.settle_in_window("login", "subject", window, false).await.unwrap();
+    same_as_before!("hold_in_window", requests(&desk));
 }
