@@ -61,7 +61,7 @@ async fn ten_thousand_jobs_of_one_minute_are_sent_by_its_tick() {
     assert!(ticked.clone().finished().is_ok());
     // A batch of each queue is left over.
     assert_eq!((queries, batches, updates), (16, 1_002, MANY));
-    assert!(took < Duration::from_secs(50), "{took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
     tower.pass(60);
     let received = tower.received().await;
     assert_eq!((received.len(), runs(&received).len()), (MANY, MANY));

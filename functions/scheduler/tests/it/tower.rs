@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use boot::Vars;
 use boot::clients::Clients;
@@ -106,11 +107,14 @@ impl Tower {
                 if messages.is_empty() {
                     break;
                 }
-                for message in messages {
+                let mut done = sqs.delete_message_batch().queue_url(&url);
+                for (n, message) in messages.iter().enumerate() {
                     all.push((priority, serde_json::from_str(message.body().unwrap()).unwrap()));
-                    let handle = message.receipt_handle().unwrap();
-                    sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
+                    let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string());
+                    let entry = entry.receipt_handle(message.receipt_handle().unwrap());
+                    done = done.entries(entry.build().unwrap());
                 }
+                assert!(done.send().await.unwrap().failed.is_empty());
             }
         }
         all
