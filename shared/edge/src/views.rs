@@ -3,11 +3,15 @@
 mod api_key;
 mod delivery;
 mod job;
+mod run;
+mod schedule;
 mod user;
 
 pub use api_key::KeyView;
 pub use delivery::DeliveryView;
 pub use job::{JobView, LogView};
+pub use run::RunView;
+pub use schedule::{RecurrenceShape, ScheduleShape};
 pub use user::UserView;
 
 #[cfg(test)]

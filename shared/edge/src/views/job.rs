@@ -1,13 +1,16 @@
 //! A job and its log.
 
 use domain::id::JobId;
-use domain::job::{Job, PayloadPlace, Run};
+use domain::job::{Job, PayloadPlace, Run, Timetable};
 use domain::log::LogEntry;
 use domain::payload::Payload;
+use domain::schedule::Schedule;
 use domain::time::Moment;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::ScheduleShape;
 
 /// A job.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -48,15 +51,17 @@ pub struct JobView {
     pub max_retries: u32,
     /// How many attempts have followed the first.
     pub retry_count: u32,
+    /// How many seconds an attempt may take.
+    pub timeout_seconds: u32,
     /// When it runs by itself.
-    #[schema(value_type = Option<Value>)]
-    pub schedule: Option<Value>,
-    /// When it runs by itself the next time.
+    #[schema(value_type = Option<ScheduleShape>)]
+    pub schedule: Option<Schedule>,
+    /// When it runs by itself the next time; null while its schedule rests, and when that is over.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_run_at: Option<Moment>,
     /// Where it tells of its end.
     pub webhook_url: Option<String>,
-    /// What went wrong last.
+    /// What went wrong last: a recurring job that waits tells here that its last run failed.
     pub last_error: Option<String>,
     /// What its task answered.
     #[schema(value_type = Option<Value>)]
@@ -99,8 +104,9 @@ impl From<&Job> for JobView {
             attempts: run.map_or(0, |run| run.attempt),
             max_retries: job.max_retries,
             retry_count: run.map_or(0, Run::retry_count),
-            schedule: None,
-            next_run_at: None,
+            timeout_seconds: job.timeout_seconds,
+            schedule: job.timetable.as_ref().map(|table| table.schedule.clone()),
+            next_run_at: job.timetable.as_ref().filter(|_| !job.status.is_end()).and_then(Timetable::due),
             webhook_url: job.webhook.as_ref().map(|webhook| webhook.url.clone()),
             last_error: run.and_then(|run| run.last_error.clone()),
             result: run.and_then(|run| run.result.clone()),

@@ -1,10 +1,12 @@
 use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use domain::event::EventType;
 use domain::id::{RunId, UserId, WebhookId};
-use domain::job::{Job, JobWebhook, PayloadPlace, Priority, Run, Status};
+use domain::job::{Job, JobWebhook, PayloadPlace, Priority, Run, Status, Timetable};
+use domain::life;
 use domain::log::Log;
 use domain::message::{Deliver, Endpoint};
 use domain::payload::Payload;
+use domain::schedule::Schedule;
 use domain::time::Moment;
 use domain::user::{Role, User};
 use serde_json::{Value, json};
@@ -61,13 +63,59 @@ fn a_job_shows_these_members_and_no_others() {
         json!({
             "id": format!("job_{HEX}"), "jobId": format!("job_{HEX}"), "userId": format!("usr_{HEX}"),
             "taskName": "Report", "type": "simulate", "priority": "high", "status": "completed",
-            "attempts": 2, "maxRetries": 3, "retryCount": 1, "schedule": null, "nextRunAt": null,
+            "attempts": 2, "maxRetries": 3, "retryCount": 1, "timeoutSeconds": 50,
+            "schedule": null, "nextRunAt": null,
             "webhookUrl": "https://x.example/hook", "lastError": null, "result": {"ok": true},
             "createdAt": "2023-11-14T22:13:20.000Z", "updatedAt": "2023-11-14T22:13:23.000Z",
             "startedAt": "2023-11-14T22:13:20.000Z", "completedAt": "2023-11-14T22:13:23.000Z",
             "runDurationMs": 3000, "version": 4
         })
     );
+}
+
+/// A schedule that begins at the job's creation.
+fn table(schedule: Value) -> Timetable {
+    let at = Moment::from_millis(1_700_000_000_000);
+    life::scheduled(Schedule::parse(&schedule, "/schedule", at).unwrap(), 1, at)
+}
+
+#[test]
+fn a_schedule_is_shown_as_it_may_be_sent_back_and_so_is_its_next_run() {
+    let schedule = json!({
+        "type": "recurring", "startTime": "2023-11-15T08:00:00.000Z",
+        "recurrence": {"interval": "daily", "timezone": "Asia/Kolkata", "maxRuns": 3},
+        "missed": "skip", "paused": false
+    });
+    let mut waits = job(PayloadPlace::Here(Payload::empty()));
+    (waits.status, waits.timetable) = (Status::Pending, Some(table(schedule.clone())));
+    waits.run.as_mut().unwrap().last_error = Some("the last run failed".into());
+    let view = serde_json::to_value(JobView::from(&waits)).unwrap();
+    assert_eq!((&view["schedule"], &view["nextRunAt"]), (&schedule, &json!("2023-11-15T08:00:00.000Z")));
+    assert_eq!((&view["status"], &view["lastError"]), (&json!("pending"), &json!("the last run failed")));
+    let mut rests = waits.clone();
+    rests.timetable.as_mut().unwrap().schedule.paused = true;
+    let view = serde_json::to_value(JobView::from(&rests)).unwrap();
+    assert_eq!((&view["schedule"]["paused"], &view["nextRunAt"]), (&json!(true), &Value::Null));
+    waits.status = Status::Cancelled;
+    assert_eq!(JobView::from(&waits).next_run_at, None);
+}
+
+#[test]
+fn a_run_shows_what_it_did() {
+    let ended = job(PayloadPlace::Here(Payload::empty())).run.unwrap();
+    let due = Moment::from_millis(1_700_000_000_000);
+    let ended = Run { due_at: Some(due), last_error: Some("once".into()), ..ended };
+    assert_eq!(
+        serde_json::to_value(RunView::from(&ended)).unwrap(),
+        json!({
+            "runId": format!("run_{HEX}"), "attempts": 2, "scheduledFor": "2023-11-14T22:13:20.000Z",
+            "startedAt": "2023-11-14T22:13:20.000Z", "completedAt": "2023-11-14T22:13:23.000Z",
+            "durationMs": 3000, "outcome": "completed", "error": "once", "result": {"ok": true},
+            "deadLettered": false
+        })
+    );
+    let on = RunView::from(&Run::new(ended.id, due));
+    assert_eq!((on.outcome, on.completed_at, on.duration_ms, on.attempts), ("running", None, None, 0));
 }
 
 #[test]
