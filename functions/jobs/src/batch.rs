@@ -117,7 +117,6 @@ impl App {
             Some(key) => Some(Once::new("/idempotencyKey", key.as_bytes(), raw.get().as_bytes())?),
             None => None,
         };
-        let draft = self.draft(caller, fields)?;
-        self.create(caller, draft, once.as_ref()).await
+        self.create(caller, fields, once.as_ref()).await
     }
 }

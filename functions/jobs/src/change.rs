@@ -6,7 +6,8 @@ use domain::id::JobId;
 use domain::job::{Job, JobWebhook};
 use domain::life::touched;
 use domain::payload::Payload;
-use edge::views::JobView;
+use domain::time::Moment;
+use edge::views::{JobView, ScheduleShape};
 use edge::{Answer, Caller, JsonFields, PathId, Problem};
 use http::{HeaderMap, StatusCode};
 use store::Replaced;
@@ -56,6 +57,12 @@ pub(crate) struct ChangeBody {
     /// How many attempts may follow the first.
     #[schema(minimum = 0, maximum = 25)]
     max_retries: Option<u32>,
+    /// How many seconds an attempt may take.
+    #[schema(minimum = 1, maximum = 50)]
+    timeout_seconds: Option<u32>,
+    /// When it runs by itself; null: not any more. Without `paused` it rests or works as it did. An ended job
+    /// that has an occurrence before it waits again.
+    schedule: Option<ScheduleShape>,
     /// Where to tell of its end; null: nowhere.
     webhook_url: Option<String>,
     /// What signs that; null: your own signing secret.
@@ -74,6 +81,8 @@ struct Next {
     job: Job,
     /// If that is new.
     payload: Option<Payload>,
+    /// Whether it has a schedule that it did not have, and so a future.
+    waits: bool,
 }
 
 /// Changes a job. PATCH does the same.
@@ -116,7 +125,8 @@ impl App {
     /// Writes the change over the version that was read.
     ///
     /// A lost race: with `If-Match`, 412; without, the change is made again on the job as it is now. A lost
-    /// answer: the store finds its own record.
+    /// answer: the store finds its own record. A crash after the write, before an occurrence that is near is
+    /// announced: the tick does it.
     async fn change(
         &self,
         caller: &Caller,
@@ -127,7 +137,7 @@ impl App {
         // Whose job it is comes first: what is wrong with a body tells nothing of another user's job.
         let mut job = self.own_job(caller, id).await?;
         versions.check(&job)?;
-        let change = Change::read(caller, body)?;
+        let change = Change::read(caller, &job, body, self.ambient().now())?;
         for _ in 0..=MOST_RACES {
             versions.check(&job)?;
             let Some(next) = self.next(&job, &change).await? else {
@@ -135,10 +145,16 @@ impl App {
             };
             let written = match next.payload.clone() {
                 Some(payload) => self.store().replace_job_and_payload(next.job.clone(), payload).await?,
+                None if next.waits => self.store().revive_job(&next.job).await?,
                 None => self.store().replace_job(&next.job).await?,
             };
             match written {
-                Replaced::Written => return self.changed(next.job, next.payload).await,
+                Replaced::Written => {
+                    if next.waits {
+                        self.queues.announce(&next.job, next.job.updated_at).await;
+                    }
+                    return self.changed(next.job, next.payload).await;
+                }
                 Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
                 Replaced::Lost(_) => return Err(Problem::not_found("job")),
             }
@@ -165,11 +181,15 @@ impl App {
         if members.user.is_some_and(|user| user != job.user_id) {
             return Err(Problem::at("/userId", "cannot be changed"));
         }
-        let mut next = touched(job, self.ambient().now());
+        let now = self.ambient().now();
+        let rescheduled = members.schedule.applied(job, now)?;
+        let new_schedule = rescheduled.is_some();
+        let mut next = rescheduled.unwrap_or_else(|| touched(job, now));
         set(&mut next.task_name, members.task_name.clone());
         set(&mut next.task_type, members.task_type.clone());
         set(&mut next.priority, members.priority);
         set(&mut next.max_retries, members.max_retries);
+        set(&mut next.timeout_seconds, members.timeout_seconds);
         next.webhook = self.next_webhook(job, change).await?;
         let payload = self.next_payload(job, &next.task_type, members).await?;
         let mut names = Vec::new();
@@ -177,13 +197,16 @@ impl App {
         names.extend((next.task_type != job.task_type).then_some("type"));
         names.extend((next.priority != job.priority).then_some("priority"));
         names.extend((next.max_retries != job.max_retries).then_some("maxRetries"));
+        names.extend((next.timeout_seconds != job.timeout_seconds).then_some("timeoutSeconds"));
+        names.extend(new_schedule.then_some("schedule"));
         names.extend((next.webhook != job.webhook).then_some("webhook"));
         names.extend(payload.as_ref().map(|_| "payload"));
         if names.is_empty() {
             return Ok(None);
         }
         next.log.add(next.updated_at, next.status, format!("changed: {}", names.join(", ")), None);
-        Ok(Some(Next { job: next, payload }))
+        let waits = new_schedule && next.timetable.is_some();
+        Ok(Some(Next { job: next, payload, waits }))
     }
 
     /// The payload, if it changes. A client that sends a whole job back has changed the one of its two names
@@ -242,11 +265,20 @@ impl App {
 }
 
 impl Change {
-    fn read(caller: &Caller, JsonFields { mut fields, .. }: JsonFields) -> Answer<Self> {
+    /// Reads a body, or tells everything that is wrong with it where it is about this job.
+    fn read(
+        caller: &Caller,
+        job: &Job,
+        JsonFields { mut fields, .. }: JsonFields,
+        now: Moment,
+    ) -> Answer<Self> {
         let (no_webhook, no_secret) = (fields.is_null("webhookUrl"), fields.is_null("webhookSecret"));
         let members = Members::take(&mut fields)?;
         if no_webhook && members.webhook_secret.is_some() {
             fields.fault("/webhookSecret", "needs a webhookUrl beside it");
+        }
+        for fault in members.schedule.applied(job, now).err().unwrap_or_default() {
+            fields.fault(fault.pointer, fault.message);
         }
         fields.ignore(&READ_ONLY);
         fields.finish()?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use boot::Vars;
 use boot::secrets::WebhookSecret;
 use edge::CorsPolicy;
+use store::Shards;
 
 /// Every variable that it reads.
 pub const VARIABLES: &[&str] = &[
@@ -20,6 +21,7 @@ pub const VARIABLES: &[&str] = &[
     "RATE_LIMIT_WINDOW_MS",
     "SIMULATED_TASK_MS",
     "UNKNOWN_TASK_TYPE",
+    "DUE_SHARDS",
     "CORS_ORIGINS",
 ];
 
@@ -30,6 +32,7 @@ pub const ACTIONS: &[&str] = &[
     "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
+    "dynamodb:Scan",
     "dynamodb:UpdateItem",
     "secretsmanager:GetSecretValue",
     "sqs:SendMessage",
@@ -56,6 +59,8 @@ pub struct Config {
     pub window: Duration,
     /// Whether a job of an unknown type is refused; else it runs as `simulate`.
     pub refuse_unknown_types: bool,
+    /// Over how many partitions of the index what falls due is spread.
+    pub shards: Shards,
     /// Which web pages may call.
     pub cors: CorsPolicy,
 }
@@ -81,6 +86,7 @@ impl Config {
             limit: vars.or("RATE_LIMIT_MAX", 100),
             window: vars.duration(["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_WINDOW"], Duration::from_secs(900)),
             refuse_unknown_types: unknown.as_deref() == Some("reject"),
+            shards: vars.or("DUE_SHARDS", Shards::default()),
             cors: CorsPolicy::read(vars),
         }
     }

@@ -6,13 +6,14 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::api_key::Scope;
 use domain::id::{JobId, RunId};
+use domain::input::Fields;
 use domain::job::{Job, JobWebhook, PayloadPlace, Status};
 use domain::life;
 use domain::log::Log;
 use domain::message::JobMessage;
 use domain::payload::Payload;
 use edge::rate::Limit;
-use edge::views::JobView;
+use edge::views::{JobView, ScheduleShape};
 use edge::{Answer, Caller, Code, JsonFields, Problem};
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
@@ -48,11 +49,16 @@ pub(crate) struct NewJobBody {
     /// How many attempts may follow the first.
     #[schema(minimum = 0, maximum = 25, default = 3)]
     max_retries: Option<u32>,
+    /// How many seconds an attempt may take.
+    #[schema(minimum = 1, maximum = 50, default = 50)]
+    timeout_seconds: Option<u32>,
+    /// When it runs by itself.
+    schedule: Option<ScheduleShape>,
     /// Where to tell of its end.
     webhook_url: Option<String>,
     /// What signs that; without one your own signing secret does.
     webhook_secret: Option<String>,
-    /// Whether to start it at once.
+    /// Whether to start it at once. A recurring schedule goes on besides; a one-time one cannot.
     #[schema(default = false)]
     run: Option<bool>,
     /// Whose it is to be; only an admin may name another user.
@@ -107,23 +113,25 @@ pub(crate) async fn create(
         Some(key) => Some(Once::new("Idempotency-Key", key.as_bytes(), &body.raw)?),
         None => None,
     };
-    let draft = app.draft(&caller, body.fields)?;
-    let made = app.create(&caller, draft, once.as_ref()).await?;
-    Ok(answer::created(&made))
+    Ok(answer::created(&app.create(&caller, body.fields, once.as_ref()).await?))
 }
 
 impl App {
-    /// Creates the job that the draft describes, once for each key.
+    /// Creates the job that the body describes, once for each key. A body that comes again under its key is not
+    /// looked at: the schedule that was good then may be over by now.
     ///
     /// With `run`, the message goes out first and the job is written running under the run that the message
     /// names. A crash between the two leaves a message about a job that is not there, which the worker drops;
     /// the other order would leave a job that runs for ever. A lost race for the key does the same.
-    pub(crate) async fn create(&self, caller: &Caller, draft: Draft, once: Option<&Once>) -> Answer<Made> {
+    ///
+    /// An occurrence that is near is announced after the write, and by the tick after a crash in between.
+    pub(crate) async fn create(&self, caller: &Caller, body: Fields, once: Option<&Once>) -> Answer<Made> {
         if let Some(once) = once
             && let Some(made) = self.made_before(caller, once).await?
         {
             return Ok(made);
         }
+        let draft = self.draft(caller, body)?;
         let now = self.ambient().now();
         if draft.run {
             caller.require(Scope::Run)?;
@@ -144,8 +152,8 @@ impl App {
             status: Status::Pending,
             version: 0,
             max_retries: draft.max_retries,
-            timeout_seconds: domain::job::LONGEST_TIMEOUT,
-            timetable: None,
+            timeout_seconds: draft.timeout_seconds,
+            timetable: draft.timetable,
             webhook,
             run: None,
             log: Log::default(),
@@ -164,7 +172,11 @@ impl App {
         } else {
             life::touched(&job, now)
         };
-        self.write(caller, NewJob { job, payload }, once).await
+        let made = self.write(caller, NewJob { job, payload }, once).await?;
+        if !made.replayed {
+            self.queues.announce(&made.job, self.ambient().now()).await;
+        }
+        Ok(made)
     }
 
     async fn start(&self, job: &Job, run: RunId, delay: Duration) -> Answer<()> {

@@ -119,7 +119,7 @@ impl App {
         let job = self.own_job(caller, id).await?;
         let list = format!("deliveries of {id}");
         let after = self.after(job.user_id, &list, page.cursor).await?;
-        let found = self.store().job_deliveries(id, after, page.limit).await?;
+        let found = self.store().job_deliveries(id, after, page.limit, self.ambient().now()).await?;
         self.deliveries(job.user_id, &list, found).await
     }
 
@@ -132,7 +132,8 @@ impl App {
         let names: Vec<_> = states.iter().map(|state| state.as_str()).collect();
         let list = format!("deliveries {}", names.join(","));
         let after = self.after(user, &list, page.cursor).await?;
-        let found = self.store().user_deliveries(user, states, after, page.limit).await?;
+        let found =
+            self.store().user_deliveries(user, states, after, page.limit, self.ambient().now()).await?;
         self.deliveries(user, &list, found).await
     }
 

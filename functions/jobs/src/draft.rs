@@ -2,7 +2,8 @@
 
 use domain::id::UserId;
 use domain::input::Fields;
-use domain::job::{Priority, Status};
+use domain::job::{LONGEST_TIMEOUT, Priority, Status, Timetable};
+use domain::life;
 use domain::payload::Payload;
 use domain::webhook_url::HttpUrl;
 use edge::{Answer, Caller, Problem};
@@ -13,6 +14,9 @@ use crate::{App, owner};
 /// How many attempts follow a run's first unless the request says otherwise.
 const RETRIES: u32 = 3;
 
+/// The version that a record begins with.
+const FIRST_VERSION: u64 = 1;
+
 /// A job that may be created.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -22,6 +26,9 @@ pub(crate) struct Draft {
     pub(crate) payload: Payload,
     pub(crate) priority: Priority,
     pub(crate) max_retries: u32,
+    pub(crate) timeout_seconds: u32,
+    /// Of the first version of the record.
+    pub(crate) timetable: Option<Timetable>,
     pub(crate) hook: Option<Hook>,
     pub(crate) run: bool,
 }
@@ -52,6 +59,12 @@ impl App {
         if members.status.is_some_and(|status| status != begins_as) {
             fields.fault("/status", format!("a new job is {begins_as}; run: true starts it at once"));
         }
+        let now = self.ambient().now();
+        let schedule = members.schedule.of_new(&mut fields, now);
+        if run && schedule.as_ref().is_some_and(|schedule| !schedule.is_recurring()) {
+            fields
+                .fault("/run", "starts the job now, and its one-time schedule later: leave one of them out");
+        }
         let task_type = members.task_type.unwrap_or_else(|| tasks::DEFAULT.to_owned());
         let (payload, name) = one_payload(&mut fields, members.payload, members.parameters);
         for fault in check_task(&task_type, &payload, name, self.config.refuse_unknown_types) {
@@ -65,6 +78,8 @@ impl App {
             payload,
             priority: members.priority.unwrap_or_default(),
             max_retries: members.max_retries.unwrap_or(RETRIES),
+            timeout_seconds: members.timeout_seconds.unwrap_or(LONGEST_TIMEOUT),
+            timetable: schedule.map(|schedule| life::scheduled(schedule, FIRST_VERSION, now)),
             hook: members.webhook_url.map(|url| Hook { url, secret: members.webhook_secret }),
             run,
         })

@@ -21,6 +21,8 @@ const LONGEST_SEARCH: usize = 512;
 pub(crate) struct Asked {
     pub(crate) filter: JobFilter,
     pub(crate) user: Option<UserId>,
+    /// Whether the jobs of all users were asked for.
+    pub(crate) all: bool,
     pub(crate) ids: Option<Vec<JobId>>,
     pub(crate) limit: usize,
     pub(crate) start: Start,
@@ -41,23 +43,39 @@ pub(crate) enum Start {
 impl Asked {
     /// Reads the parameters, or tells all that is wrong with them.
     pub(crate) fn read(mut query: Query) -> Answer<Self> {
+        let sort = query.parsed(&["sort"], order);
         let filter = JobFilter {
             statuses: query.list(&["status"], Status::from_str),
             priorities: query.list(&["priority"], Priority::from_str),
             task_type: query.text(&["type"]).map(|text| text.to_ascii_lowercase()),
             search: query.parsed(&["search"], search),
-            order: query.parsed(&["sort"], order).unwrap_or_default(),
+            order: sort.unwrap_or_default(),
         };
         let limit = query.number(&["limit"], 1..=100).and_then(|limit| usize::try_from(limit).ok());
         let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        let all = query.parsed(&["scope"], scope).unwrap_or(false);
         let asked = Self {
             filter,
             user: query.parsed(&["userId"], UserId::from_str),
+            all,
             ids: ids(&mut query),
             limit,
             start: start(&mut query, limit),
             with_payload: !query.list(&["include"], include).is_empty(),
         };
+        if all {
+            // All users' jobs are walked through, in no order, and not counted.
+            for (name, given) in [
+                ("userId", asked.user.is_some()),
+                ("sort", sort.is_some()),
+                ("page", matches!(asked.start, Start::Page(_))),
+                ("offset", matches!(asked.start, Start::Offset(_))),
+            ] {
+                if given {
+                    query.fault(name, "does not go with scope=all");
+                }
+            }
+        }
         query.finish()?;
         Ok(asked)
     }
@@ -79,6 +97,8 @@ impl Asked {
             task_type: Option<&'a str>,
             search: Option<&'a str>,
             oldest_first: bool,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            all: bool,
         }
         let JobFilter { task_type, search, order, .. } = &self.filter;
         let name = Name {
@@ -86,6 +106,7 @@ impl Asked {
             task_type: task_type.as_deref(),
             search: search.as_deref(),
             oldest_first: *order == Order::OldestFirst,
+            all: self.all,
         };
         serde_json::to_string(&name).unwrap_or_default()
     }
@@ -151,6 +172,14 @@ fn order(text: &str) -> Result<Order, &'static str> {
     }
 }
 
+fn scope(text: &str) -> Result<bool, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "all" => Ok(true),
+        "own" => Ok(false),
+        _ => Err("must be own or all"),
+    }
+}
+
 fn include(text: &str) -> Result<(), &'static str> {
     if text.eq_ignore_ascii_case("payload") { Ok(()) } else { Err("must be payload") }
 }
@@ -179,7 +208,7 @@ mod tests {
     fn every_parameter_is_named_that_cannot_be_taken() {
         assert_eq!(
             places("status=odd&priority=urgent&sort=name&limit=-1&userId=me&ids=x&page=0&include=logs"),
-            ["status", "priority", "sort", "limit", "userId", "ids", "page", "include"]
+            ["sort", "status", "priority", "limit", "userId", "ids", "page", "include"]
         );
         for (query, place) in [
             ("limit=0", "limit"),
@@ -193,6 +222,11 @@ mod tests {
             ("cursor=x&offset=0", "cursor"),
             ("page=501", "page"),
             ("offset=9981", "offset"),
+            ("scope=mine", "scope"),
+            ("scope=all&userId=usr_018bcfe568007abcabababababababab", "userId"),
+            ("scope=all&sort=desc", "sort"),
+            ("scope=all&page=1", "page"),
+            ("scope=ALL&offset=0", "offset"),
         ] {
             assert_eq!(places(query), [place], "{query}");
         }
@@ -213,7 +247,10 @@ mod tests {
         assert_eq!(name("status=FAILED,running&limit=5"), name("status=in_progress&status=failed&limit=9"));
         assert_eq!(name("sort=createdAt:desc"), name(""));
         assert_eq!(name("search=ABC&type=HTTP"), name("search=abc&type=http"));
-        for other in ["status=failed", "priority=low", "search=a", "type=a", "sort=createdAt:asc"] {
+        assert_eq!(name("scope=own"), name(""));
+        for other in
+            ["scope=all", "status=failed", "priority=low", "search=a", "type=a", "sort=createdAt:asc"]
+        {
             assert_ne!(name(other), name(""), "{other}");
         }
     }

@@ -16,6 +16,8 @@ mod members;
 mod public;
 mod read;
 mod routes;
+mod runs;
+mod schedules;
 mod secrets;
 mod webhook_test;
 
@@ -61,7 +63,7 @@ impl App {
     /// The function with these clients.
     pub fn new(clients: &Clients, secrets: SecretCaches, config: Config, ambient: Ambient) -> Self {
         let [high, medium, low] = config.job_queues.clone();
-        let store = Store::new(clients.dynamodb(), &config.table);
+        let store = Store::new(clients.dynamodb(), &config.table).with_shards(config.shards);
         let deployment = config.webhook_secret.clone();
         let deployment = deployment.map(|secret| secret.cache(clients, Arc::clone(&ambient.clock)));
         Self {

@@ -9,10 +9,11 @@ use domain::job::Job;
 use domain::payload::Payload;
 use edge::cursor::{self, Binding};
 use edge::views::JobView;
-use edge::{Answer, Caller, Query};
+use edge::{Answer, Caller, Code, Problem, Query};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use store::ScanPlace;
 use utoipa::ToSchema;
 
 use crate::answer::{MAX_BYTES, Rows};
@@ -59,6 +60,9 @@ struct Found {
 ///
 /// A list is eventually consistent: a job that has just changed may show its earlier state, or be missing for
 /// a moment.
+///
+/// An admin may ask for the jobs of all users with `scope=all`: they come in no order, and one that changes
+/// while the pages are walked through may come twice or not at all. A page may be empty and still have a next.
 #[utoipa::path(get, path = "/jobs", tag = "jobs", security(("bearer" = [])),
     params(
         ("status" = Option<String>, Query,
@@ -75,13 +79,19 @@ struct Found {
         ("offset" = Option<u32>, Query, description = "How many to leave out, within the first 10,000 jobs"),
         ("sort" = Option<String>, Query, description = "createdAt:desc (the default) or createdAt:asc"),
         ("include" = Option<String>, Query, description = "payload: rows come without it otherwise"),
-        ("userId" = Option<String>, Query, description = "Whose; only an admin may name another user")),
+        ("userId" = Option<String>, Query, description = "Whose; only an admin may name another user"),
+        ("scope" = Option<String>, Query,
+            description = "own (the default), or all for the jobs of all users, which only an admin may see")),
     responses((status = 200, body = JobList, description = "A page")))]
 pub(crate) async fn list(State(app): State<App>, caller: Caller, query: Query) -> Answer<Json<JobList>> {
     let asked = Asked::read(query)?;
+    if asked.all && !caller.is_admin() {
+        return Err(Problem::at_with(Code::Forbidden, "scope", "is for admins where it is all"));
+    }
     let user = owner(&caller, asked.user, "userId")?;
     match &asked.ids {
         Some(ids) => app.named(&caller, ids, asked.with_payload).await,
+        None if asked.all => app.everyones(user, &asked).await,
         None => app.page(user, &asked).await,
     }
     .map(Json)
@@ -103,6 +113,34 @@ impl App {
             total: None,
             total_is_lower_bound: None,
             next_cursor: None,
+        })
+    }
+
+    /// A page of all users' jobs, as this admin may see them.
+    async fn everyones(&self, admin: UserId, asked: &Asked) -> Answer<JobList> {
+        let name = asked.name();
+        let binding = Binding { user: admin, filter: &name };
+        let from: Option<ScanPlace> = match &asked.start {
+            Start::Cursor(Some(text)) => Some(cursor::open(&*self.sessions.secrets().await?, binding, text)?),
+            _ => None,
+        };
+        let now = self.ambient().now();
+        let found = self.store().all_jobs(&asked.filter, from, asked.limit, now).await?;
+        let full = if asked.with_payload { self.full(&found.jobs).await? } else { Vec::new() };
+        let (jobs, cut) = self.rows(&found.jobs, &full, asked.with_payload).await?;
+        let cut = found.jobs.iter().find(|job| Some(job.id) == cut).map(ScanPlace::behind);
+        let next_cursor = match cut.or(found.next) {
+            Some(place) => cursor::seal(&*self.sessions.secrets().await?, binding, &place),
+            None => None,
+        };
+        Ok(JobList {
+            jobs,
+            limit: asked.limit,
+            offset: None,
+            page: None,
+            total: None,
+            total_is_lower_bound: None,
+            next_cursor,
         })
     }
 
@@ -204,7 +242,7 @@ impl App {
             let id = job.id;
             async move {
                 match record {
-                    Some(record) => Ok::<_, edge::Problem>((id, self.store().payload(&record).await?)),
+                    Some(record) => Ok::<_, Problem>((id, self.store().payload(&record).await?)),
                     // It was deleted since the row was read.
                     None => Ok((id, Payload::empty())),
                 }

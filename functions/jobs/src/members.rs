@@ -4,11 +4,13 @@ use std::str::FromStr;
 
 use domain::id::UserId;
 use domain::input::{Fault, Fields};
-use domain::job::{Priority, Status};
+use domain::job::{LONGEST_TIMEOUT, Priority, Status};
 use domain::payload::{Payload, Refused};
 use domain::signature::{SECRET_PREFIX, from_base64};
 use domain::webhook_url::HttpUrl;
 use edge::{Answer, Code, Problem};
+
+use crate::schedules::Wanted;
 
 /// How many attempts may follow a run's first.
 pub(crate) const MOST_RETRIES: u64 = 25;
@@ -24,6 +26,8 @@ pub(crate) struct Members {
     pub(crate) parameters: Option<Payload>,
     pub(crate) priority: Option<Priority>,
     pub(crate) max_retries: Option<u32>,
+    pub(crate) timeout_seconds: Option<u32>,
+    pub(crate) schedule: Wanted,
     pub(crate) status: Option<Status>,
     pub(crate) webhook_url: Option<HttpUrl>,
     pub(crate) webhook_secret: Option<String>,
@@ -33,10 +37,6 @@ impl Members {
     /// Takes them out of a body. Faults are noted there, except that a payload over the limit is an answer of
     /// its own, a 413.
     pub(crate) fn take(fields: &mut Fields) -> Answer<Self> {
-        if fields.has("schedule") {
-            fields.fault("/schedule", "schedules are not available yet");
-        }
-        fields.ignore(&["schedule"]);
         Ok(Self {
             user: fields.parsed(&["userId"], UserId::from_str),
             task_name: fields.parsed(&["taskName"], task_name),
@@ -45,6 +45,8 @@ impl Members {
             parameters: payload(fields, "parameters")?,
             priority: fields.parsed(&["priority"], Priority::from_str),
             max_retries: max_retries(fields),
+            timeout_seconds: timeout_seconds(fields),
+            schedule: Wanted::take(fields),
             status: fields.parsed(&["status"], Status::from_str),
             webhook_url: fields.parsed(&["webhookUrl"], HttpUrl::parse),
             webhook_secret: fields.parsed(&["webhookSecret"], webhook_secret),
@@ -111,6 +113,14 @@ fn max_retries(fields: &mut Fields) -> Option<u32> {
     let number = fields.number(&["maxRetries"])?;
     if number > MOST_RETRIES {
         fields.fault("/maxRetries", format!("must be at most {MOST_RETRIES}"));
+    }
+    u32::try_from(number).ok()
+}
+
+fn timeout_seconds(fields: &mut Fields) -> Option<u32> {
+    let number = fields.number(&["timeoutSeconds"])?;
+    if !(1..=u64::from(LONGEST_TIMEOUT)).contains(&number) {
+        fields.fault("/timeoutSeconds", format!("must be from 1 to {LONGEST_TIMEOUT}"));
     }
     u32::try_from(number).ok()
 }

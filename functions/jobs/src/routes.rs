@@ -6,7 +6,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{App, batch, change, create, delete, deliveries, list, public, read, secrets, webhook_test};
+use crate::{
+    App, batch, change, create, delete, deliveries, list, public, read, runs, schedules, secrets,
+    webhook_test,
+};
 
 /// Every method and path that it answers, besides the same under `/api`.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -23,10 +26,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/delete-job/{id}"),
     ("DELETE", "/delete-job"),
     ("GET", "/jobs/{id}/logs"),
+    ("GET", "/jobs/{id}/runs"),
     ("GET", "/jobs/{id}/deliveries"),
     ("GET", "/get-logs/{id}"),
     ("GET", "/get-logs"),
     ("GET", "/deliveries"),
+    ("POST", "/schedules/preview"),
     ("GET", "/webhooks/secret"),
     ("POST", "/webhooks/secret/rotate"),
     ("POST", "/webhook-test"),
@@ -52,8 +57,10 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(batch::create_all))
         .routes(routes!(read::one, change::put, change::patch, delete::delete))
         .routes(routes!(read::logs))
+        .routes(routes!(runs::of_job))
         .routes(routes!(deliveries::of_job))
         .routes(routes!(deliveries::of_user))
+        .routes(routes!(schedules::preview))
         .routes(routes!(secrets::show))
         .routes(routes!(secrets::rotate))
         .routes(routes!(webhook_test::receive))

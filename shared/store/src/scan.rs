@@ -76,8 +76,8 @@ impl Store {
             let found = page.items.unwrap_or_default();
             let last = found.len();
             for (n, row) in found.into_iter().enumerate() {
-                let here = ScanPlace::of(&row)?;
                 let job = job_item::read(row)?;
+                let here = ScanPlace::behind(&job);
                 let lives = job.expires_at.is_none_or(|expires| expires > now);
                 if lives && seen.insert(job.id) {
                     jobs.push(job);
@@ -97,6 +97,12 @@ impl Store {
 }
 
 impl ScanPlace {
+    /// The place of this job, as a page showed it.
+    pub fn behind(job: &Job) -> Self {
+        let list_pk = keys::job_cell(job.user_id, job.status, job.priority);
+        Self { pk: keys::job(job.id), sk: keys::JOB.to_owned(), list_pk, list_sk: job.id.to_string() }
+    }
+
     fn of(row: &Item) -> Result<Self, StoreError> {
         let text = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).cloned();
         let place = (|| {

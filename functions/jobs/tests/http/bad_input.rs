@@ -49,7 +49,7 @@ async fn every_fault_is_told_at_once_and_where_it_stands() {
             "/maxRetries",
             "/priority",
             "/run",
-            "/schedule",
+            "/schedule/startTime",
             "/status",
             "/taskName",
             "/tskName",

@@ -171,7 +171,7 @@ async fn the_type_and_the_payload_must_fit_each_other_after_the_change() {
     assert_eq!(house.patch(&ada, &id, fits).await.status, 200);
     assert_eq!(house.patch(&ada, &id, json!({"parameters": {}})).await.places(), ["/parameters/url"]);
     for (body, place) in [
-        (json!({"schedule": {}}), "/schedule"),
+        (json!({"schedule": {}}), "/schedule/startTime"),
         (json!({"prority": "high"}), "/prority"),
         (json!({"run": true}), "/run"),
     ] {
