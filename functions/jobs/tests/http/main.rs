@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod admin;
 mod bad_input;
 mod batch;
 mod change;
@@ -10,10 +11,14 @@ mod deliveries;
 mod filters;
 mod house;
 mod idempotency;
+mod legacy;
 mod lists;
 mod others;
+mod preview;
 mod public;
 mod run;
+mod runs;
+mod schedules;
 mod scopes;
 mod secrets;
 mod tasks;

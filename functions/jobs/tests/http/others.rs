@@ -15,6 +15,7 @@ fn paths(id: &str) -> Vec<(&'static str, String)> {
         ("DELETE", format!("/delete-job?id={id}")),
         ("DELETE", format!("/delete-job?jobId={id}")),
         ("GET", format!("/jobs/{id}/logs")),
+        ("GET", format!("/jobs/{id}/runs")),
         ("GET", format!("/jobs/{id}/deliveries")),
         ("GET", format!("/get-logs/{id}")),
         ("GET", format!("/get-logs?jobId={id}")),

@@ -1,4 +1,4 @@
-//! `run`, `rerun` and `cancel` as a client meets them, on the embedded engine.
+//! `run`, `rerun`, `cancel`, `pause` and `resume` as a client meets them, on the embedded engine.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "all of this is a test")]
 
@@ -6,6 +6,7 @@ mod counter;
 
 mod cancel;
 mod limits;
+mod rest;
 mod scopes;
 mod start;
 mod trouble;

@@ -101,6 +101,27 @@ fn a_schedule_is_shown_as_it_may_be_sent_back_and_so_is_its_next_run() {
 }
 
 #[test]
+fn a_schedule_is_described_as_it_is_written() {
+    use utoipa::PartialSchema;
+    let names = |described: Value| -> Vec<String> {
+        described["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    let at = Moment::from_millis(1_700_000_000_000);
+    let whole = json!({"startTime": "2030-01-01T00:00", "timezone": "Asia/Kolkata"});
+    let once = serde_json::to_value(Schedule::parse(&whole, "", at).unwrap()).unwrap();
+    let whole = json!({"startTime": "2030-01-01T00:00:00Z",
+        "recurrence": {"interval": "daily", "endTime": "2031-01-01T00:00:00Z", "maxRuns": 2}});
+    let again = serde_json::to_value(Schedule::parse(&whole, "", at).unwrap()).unwrap();
+    let shape = names(serde_json::to_value(ScheduleShape::schema()).unwrap());
+    assert_eq!(shape, ["missed", "paused", "recurrence", "startTime", "timezone", "type"]);
+    for written in [&once, &again] {
+        assert!(written.as_object().unwrap().keys().all(|name| shape.contains(name)), "{written}");
+    }
+    let recurrence = names(serde_json::to_value(RecurrenceShape::schema()).unwrap());
+    assert!(again["recurrence"].as_object().unwrap().keys().all(|name| recurrence.contains(name)), "{again}");
+}
+
+#[test]
 fn a_run_shows_what_it_did() {
     let ended = job(PayloadPlace::Here(Payload::empty())).run.unwrap();
     let due = Moment::from_millis(1_700_000_000_000);

@@ -1,0 +1,393 @@
+//! Jobs that run by themselves: creating them, changing when, and what is sent.
+
+use std::time::Duration;
+
+use domain::id::JobId;
+use domain::job::{Job, Status};
+use domain::message::JobMessage;
+use domain::time::Moment;
+use serde_json::{Value, json};
+use testkit::{Fault, When};
+
+use crate::house::{Guest, House, Reply};
+
+/// A moment so many seconds from now, as text.
+fn at(house: &House, seconds: u64) -> String {
+    house.bed.now().plus(Duration::from_secs(seconds)).to_string()
+}
+
+fn once(house: &House, seconds: u64) -> Value {
+    json!({"taskName": "x", "schedule": {"type": "one-time", "startTime": at(house, seconds)}})
+}
+
+async fn stored(house: &House, id: &str) -> Job {
+    house.bed.store().job(id.parse().unwrap(), house.bed.now()).await.unwrap().unwrap()
+}
+
+async fn fires(house: &House) -> Vec<JobMessage> {
+    let all = house.messages("jobs-low").await;
+    all.into_iter().map(|message| serde_json::from_value(message).unwrap()).collect()
+}
+
+async fn schedule(house: &House, guest: &Guest, id: &str, schedule: Value) -> Reply {
+    house.patch(guest, id, json!({"schedule": schedule})).await
+}
+
+#[tokio::test]
+async fn an_occurrence_that_is_near_is_announced_after_the_write_and_one_that_is_not_is_left_to_the_tick() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    house.bed.faults.clear();
+    let near = house.created(&ada, once(&house, 180)).await;
+    let made: Vec<_> = house.bed.faults.calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(made[1..], ["DynamoDB_20120810.PutItem", "AmazonSQS.SendMessage"]);
+    house.created(&ada, once(&house, 181)).await;
+    house.bed.advance(Duration::from_secs(179));
+    assert_eq!(fires(&house).await, []);
+    house.bed.advance(Duration::from_secs(1));
+    let job = stored(&house, &near).await;
+    let table = job.timetable.unwrap();
+    assert_eq!((job.version, table.rev, table.next), (1, 1, Some(house.bed.now())));
+    assert_eq!(fires(&house).await, [JobMessage::fire(job.id, 1, house.bed.now())]);
+    assert_eq!(job.status, Status::Pending);
+}
+
+#[tokio::test]
+async fn a_start_that_has_passed_comes_at_once() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let body = json!({"taskName": "x", "schedule": {"startTime": "2020-01-01T00:00:00Z"}});
+    let made = house.post(&ada, "/jobs", body).await;
+    assert_eq!((made.status.as_u16(), made.text("nextRunAt")), (201, at(&house, 0).as_str()));
+    assert_eq!(fires(&house).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_schedule_is_answered_as_it_will_be_followed_in_every_answer() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let body = json!({"taskName": "x", "timeoutSeconds": 7, "schedule": {
+        "type": "recurring", "startTime": "2026-03-02T09:00", "missed": "backfill",
+        "recurrence": {"interval": "Daily", "timezone": "Europe/Berlin", "occurence": 3}}});
+    let made = house.post(&ada, "/create-job", body).await;
+    let shown = json!({
+        "type": "recurring", "startTime": "2026-03-02T08:00:00.000Z", "missed": "backfill", "paused": false,
+        "recurrence": {"interval": "daily", "timezone": "Europe/Berlin", "maxRuns": 3}});
+    let id = made.text("jobId");
+    let one = house.get(&ada, &format!("/jobs/{id}")).await.body;
+    let rows = house.get(&ada, "/jobs").await.body;
+    for view in [&made.body, &one, &one["job"], &rows["jobs"][0]] {
+        assert_eq!((&view["schedule"], &view["timeoutSeconds"]), (&shown, &json!(7)), "{view}");
+        assert_eq!(view["nextRunAt"], "2026-03-02T08:00:00.000Z");
+    }
+}
+
+#[tokio::test]
+async fn each_job_of_a_batch_has_its_own_schedule() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let jobs = json!({"jobs": [once(&house, 60), {"taskName": "y", "schedule": {"type": "never"}}, once(&house, 500)]});
+    let batch = house.post(&ada, "/jobs/batch", jobs).await;
+    let results = &batch.body["results"];
+    assert_eq!((&batch.body["created"], &results[1]["status"]), (&json!(2), &json!(400)));
+    assert_eq!(results[1]["error"]["errors"][0]["pointer"], "/schedule/type");
+    house.bed.advance(Duration::from_secs(60));
+    assert_eq!(fires(&house).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_schedule_is_told_with_all_the_rest() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let wrong = json!({"priority": "urgent", "timeoutSeconds": 51, "schedule": {
+        "type": "sometimes", "startTime": "soon", "missed": "maybe", "paused": 1, "evry": 2,
+        "recurrence": {"interval": "daily", "cron": "* * *", "timezone": "Mars/Olympus"}}});
+    let refused = house.post(&ada, "/jobs", wrong.clone()).await;
+    for place in [
+        "/taskName",
+        "/priority",
+        "/timeoutSeconds",
+        "/schedule/type",
+        "/schedule/startTime",
+        "/schedule/evry",
+        "/schedule/recurrence/timezone",
+    ] {
+        assert!(refused.places().contains(&place), "{place}: {:?}", refused.places());
+    }
+    let id = house.created(&ada, json!({"taskName": "x"})).await;
+    let refused = house.patch(&ada, &id, wrong).await;
+    assert!(refused.places().contains(&"/priority") && refused.places().contains(&"/schedule/startTime"));
+    for (seconds, fits) in [(0, false), (1, true), (50, true), (51, false)] {
+        let reply = house.patch(&ada, &id, json!({"timeoutSeconds": seconds})).await;
+        assert_eq!(reply.status == 200, fits, "{seconds}: {}", reply.body);
+    }
+    assert_eq!(house.patch(&ada, &id, json!({"timeoutSeconds": 1.5})).await.places(), ["/timeoutSeconds"]);
+}
+
+#[tokio::test]
+async fn no_schedule_is_too_strange_to_be_refused() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    let deep_object = format!("{}1{}", "{\"recurrence\":".repeat(150), "}".repeat(150));
+    let long = format!("{{\"recurrence\":{{\"cron\":\"{}\"}}}}", "0,".repeat(200_000));
+    let texts = [
+        "7",
+        "\"daily\"",
+        "[]",
+        "true",
+        "{}",
+        "{\"recurrence\":[]}",
+        "{\"startTime\":{}}",
+        "{\"startTime\":1e400}",
+        "{\"startTime\":\"+999999-01-01T00:00:00Z\"}",
+        "{\"recurrence\":{\"interval\":\"PT0S\"}}",
+        "{\"recurrence\":{\"interval\":\"P99999999999Y\"}}",
+        "{\"recurrence\":{\"cron\":\"0 0 30 2 *\"}}",
+        "{\"recurrence\":{\"interval\":\"daily\",\"maxRuns\":-1}}",
+        "{\"recurrence\":{\"cron\":\"\\u0000 * * * *\"}}",
+        "{\"recurrence\":{\"interval\":\"daily\",\"endTime\":\"2001-01-01T00:00:00Z\"}}",
+        &deep,
+        &deep_object,
+        &long,
+    ];
+    for text in texts {
+        for (path, body) in [
+            ("/jobs", format!("{{\"taskName\":\"x\",\"schedule\":{text}}}")),
+            ("/schedules/preview", format!("{{\"schedule\":{text}}}")),
+        ] {
+            let refused = house.ask(&ada, "POST", path, &[], body).await;
+            let told = &text[..text.len().min(80)];
+            assert_eq!(refused.status.as_u16(), 400, "{path} {told}: {}", refused.body);
+            let in_place = |place: &&str| place.starts_with("/schedule");
+            assert!(refused.places().iter().all(in_place), "{told}: {:?}", refused.places());
+        }
+    }
+    assert_eq!(house.get(&ada, "/jobs").await.ids().len(), 0);
+}
+
+#[tokio::test]
+async fn to_run_now_goes_with_a_recurring_schedule_and_not_with_a_single_time() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let mut single = once(&house, 60);
+    single["run"] = json!(true);
+    assert_eq!(house.post(&ada, "/jobs", single).await.places(), ["/run"]);
+    let body = json!({"taskName": "x", "run": true, "schedule": {"recurrence": {"interval": "minutely"}}});
+    let made = house.post(&ada, "/jobs", body).await;
+    assert_eq!((made.text("status"), made.text("nextRunAt")), ("running", at(&house, 60).as_str()));
+    let job = stored(&house, made.text("jobId")).await;
+    assert_eq!((job.version, job.timetable.as_ref().unwrap().rev), (1, 1));
+    house.bed.advance(Duration::from_secs(60));
+    let sent = fires(&house).await;
+    assert!(matches!(sent[0], JobMessage::Run { .. }) && sent.len() == 2, "{sent:?}");
+    assert_eq!(sent[1], JobMessage::fire(job.id, 1, house.bed.now()));
+}
+
+#[tokio::test]
+async fn a_failing_announcement_fails_no_request_and_a_failing_write_sends_nothing() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    house.bed.faults.plan(When::Always, Fault::Unreached, Some("SendMessage"));
+    let id = house.created(&ada, once(&house, 30)).await;
+    let moved = schedule(&house, &ada, &id, json!({"startTime": at(&house, 40)})).await;
+    assert_eq!((moved.status.as_u16(), moved.text("nextRunAt")), (200, at(&house, 40).as_str()));
+    for fault in [Fault::Unreached, Fault::ServerError] {
+        house.bed.faults.clear();
+        house.bed.faults.plan(When::Always, fault, Some("PutItem"));
+        assert_eq!(house.post(&ada, "/jobs", once(&house, 50)).await.status, 503);
+        assert_eq!(schedule(&house, &ada, &id, json!({"startTime": at(&house, 50)})).await.status, 503);
+    }
+    house.bed.faults.clear();
+    house.bed.advance(Duration::from_secs(60));
+    assert_eq!(fires(&house).await, []);
+    assert_eq!(house.get(&ada, "/jobs").await.ids().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_sends_nothing_again_even_when_its_schedule_is_over() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let body = json!({"taskName": "x", "schedule": {
+        "startTime": at(&house, 60), "recurrence": {"interval": "hourly", "endTime": at(&house, 4_000)}}});
+    let key = [("Idempotency-Key", "k")];
+    let ask = async || {
+        let ada = house.back(&ada).await;
+        house.ask(&ada, "POST", "/jobs", &key, body.to_string()).await
+    };
+    let (first, second) = (ask().await, ask().await);
+    assert_eq!(first.text("jobId"), second.text("jobId"));
+    assert_eq!(second.headers["idempotent-replayed"], "true");
+    house.bed.advance(Duration::from_secs(60));
+    assert_eq!(fires(&house).await.len(), 1);
+    house.bed.advance(Duration::from_secs(5_000));
+    let late = ask().await;
+    assert_eq!((late.status.as_u16(), late.text("jobId")), (201, first.text("jobId")), "{}", late.body);
+    let anew = house.post(&house.back(&ada).await, "/jobs", body.clone()).await;
+    assert_eq!(anew.places(), ["/schedule/recurrence/endTime"], "a new request is looked at");
+}
+
+#[tokio::test]
+async fn another_schedule_replaces_the_one_before_and_null_removes_it() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let id = house.created(&ada, once(&house, 1_000)).await;
+    let job: JobId = id.parse().unwrap();
+    let hourly = json!({"type": "recurring", "recurrence": {"cron": "30 * * * *"}});
+    let changed = schedule(&house, &ada, &id, hourly).await;
+    assert_eq!((changed.status.as_u16(), changed.text("nextRunAt")), (200, at(&house, 1_800).as_str()));
+    assert_eq!(stored(&house, &id).await.timetable.unwrap().rev, 2);
+    let soon = schedule(&house, &ada, &id, json!({"startTime": at(&house, 30)})).await;
+    assert_eq!(soon.text("nextRunAt"), at(&house, 30));
+    // A change of anything else leaves what was announced as it is.
+    house.patch(&ada, &id, json!({"taskName": "y"})).await;
+    house.bed.advance(Duration::from_secs(30));
+    assert_eq!(fires(&house).await, [JobMessage::fire(job, 3, house.bed.now())]);
+    let gone = schedule(&house, &ada, &id, Value::Null).await;
+    assert_eq!((&gone.body["schedule"], &gone.body["nextRunAt"]), (&Value::Null, &Value::Null));
+    let again = schedule(&house, &ada, &id, Value::Null).await;
+    assert_eq!(again.body["version"], gone.body["version"], "nothing is written");
+    let log = house.get(&ada, &format!("/jobs/{id}/logs")).await;
+    assert_eq!(log.body[1]["message"], "changed: schedule");
+}
+
+#[tokio::test]
+async fn what_was_read_may_be_sent_back_also_when_it_is_over() {
+    let house = House::new().await;
+    let mut ada = house.guest("ada").await;
+    for schedule in [
+        json!({"recurrence": {"cron": "*/5 * * * *", "endTime": at(&house, 900)}, "missed": "skip"}),
+        json!({"startTime": at(&house, 500)}),
+        json!({"startTime": "2026-03-02T09:00", "timezone": "Asia/Kolkata"}),
+        json!({"recurrence": {"interval": "PT90M", "maxRuns": 4}, "paused": true}),
+    ] {
+        let id = house.created(&ada, json!({"taskName": "x", "schedule": schedule})).await;
+        let path = format!("/jobs/{id}");
+        let read = house.get(&ada, &path).await.body;
+        // As it was written first: the start of an interval was filled in then.
+        let same = house.patch(&ada, &id, json!({"schedule": schedule})).await;
+        assert_eq!((same.status.as_u16(), &same.body["version"]), (200, &json!(1)), "{}", same.body);
+        house.bed.advance(Duration::from_secs(1_000));
+        ada = house.back(&ada).await;
+        let back = house.ask(&ada, "PUT", &path, &[], read.to_string()).await;
+        assert_eq!((back.status.as_u16(), &back.body["version"]), (200, &json!(1)), "{}", back.body);
+        assert_eq!(back.body["schedule"], read["schedule"]);
+    }
+}
+
+#[tokio::test]
+async fn a_change_without_paused_keeps_the_rest_and_a_rest_counts_on() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let daily = json!({"startTime": at(&house, 60), "recurrence": {"interval": "daily", "maxRuns": 3}});
+    let mut rests = daily.clone();
+    rests["paused"] = json!(true);
+    let id = house.created(&ada, json!({"taskName": "x", "schedule": rests})).await;
+    let mut job = domain::life::touched(&stored(&house, &id).await, house.bed.now());
+    job.timetable.as_mut().unwrap().fires = 2;
+    house.bed.store().replace_job(&job).await.unwrap();
+    let same = schedule(&house, &ada, &id, daily.clone()).await;
+    assert_eq!((&same.body["schedule"]["paused"], &same.body["version"]), (&json!(true), &json!(2)));
+    let mut wakes = daily.clone();
+    wakes["paused"] = json!(false);
+    let woken = schedule(&house, &ada, &id, wakes).await;
+    assert_eq!(
+        (&woken.body["schedule"]["paused"], woken.text("nextRunAt")),
+        (&json!(false), at(&house, 60).as_str())
+    );
+    let table = stored(&house, &id).await.timetable.unwrap();
+    assert_eq!((table.fires, table.rev), (2, 3));
+    let other =
+        schedule(&house, &ada, &id, json!({"recurrence": {"interval": "weekly", "maxRuns": 3}})).await;
+    assert_eq!(other.status, 200);
+    assert_eq!(stored(&house, &id).await.timetable.unwrap().fires, 0, "another schedule begins anew");
+    house.bed.advance(Duration::from_secs(60));
+    assert_eq!(fires(&house).await, [JobMessage::fire(id.parse().unwrap(), 3, house.bed.now())]);
+}
+
+/// The job after a run that began when it was due, and has ended.
+async fn after_its_run(house: &House, id: &str, keep: Option<Duration>) -> Job {
+    use domain::life::{Attempt, Ending, Present, Trigger, Verdict, accept, finish};
+    let (job, at) = (stored(house, id).await, Present { now: house.bed.now(), keep });
+    let table = job.timetable.as_ref().unwrap();
+    let (rev, due_at) = (table.rev, table.next.unwrap());
+    let run = domain::id::RunId::of_occurrence(job.id, due_at);
+    let Verdict::Claim { next } = accept(&job, run, Trigger::Fire { rev, due_at }, 1, false, at) else {
+        panic!("it is not due");
+    };
+    house.bed.store().replace_job(&next).await.unwrap();
+    let failed = Ending::Refused { error: "no such host".to_owned() };
+    let next = finish(&next, Attempt { run, number: 1 }, &failed, at).unwrap();
+    house.bed.store().replace_job(&next).await.unwrap();
+    next
+}
+
+#[tokio::test]
+async fn an_ended_job_with_an_occurrence_before_it_waits_again_and_keeps_its_payload() {
+    let house = House::new().await;
+    let mut ada = house.guest("ada").await;
+    for payload in ["small".to_owned(), "L".repeat(5_000)] {
+        let mut body = once(&house, 0);
+        body["payload"] = json!(payload);
+        let id = house.created(&ada, body).await;
+        let keep = Duration::from_secs(10 * 86_400);
+        let ended = after_its_run(&house, &id, Some(keep)).await;
+        assert_eq!((ended.status, ended.expires_at), (Status::Failed, Some(house.bed.now().plus(keep))));
+        let done = schedule(&house, &ada, &id, json!({"startTime": "2020-01-01T00:00:00Z"})).await;
+        assert_eq!(done.places(), ["/schedule"], "it would never run: {}", done.body);
+        let waits = schedule(&house, &ada, &id, json!({"startTime": at(&house, 20 * 86_400)})).await;
+        assert_eq!((waits.text("status"), waits.text("lastError")), ("pending", "no such host"));
+        house.bed.advance(Duration::from_secs(15 * 86_400));
+        house.bed.engine.sweep_ttl().unwrap();
+        ada = house.back(&ada).await;
+        let read = house.get(&ada, &format!("/jobs/{id}")).await;
+        assert_eq!((read.status.as_u16(), &read.body["payload"]), (200, &json!(payload)));
+        assert_eq!(stored(&house, &id).await.expires_at, None);
+    }
+}
+
+#[tokio::test]
+async fn a_recurring_job_waits_after_a_failure_and_tells_of_it() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let body = json!({"taskName": "x", "schedule": {"startTime": at(&house, 0), "recurrence": {"interval": "daily"}}});
+    let id = house.created(&ada, body).await;
+    after_its_run(&house, &id, None).await;
+    let read = house.get(&ada, &format!("/jobs/{id}")).await;
+    assert_eq!((read.text("status"), read.text("lastError")), ("pending", "no such host"));
+    assert_eq!(read.text("nextRunAt"), at(&house, 86_400));
+    let log = house.get(&ada, &format!("/jobs/{id}/logs")).await;
+    let last = log.body.as_array().unwrap().last().unwrap();
+    assert_eq!((&last["status"], &last["error"]), (&json!("failed"), &json!("no such host")));
+}
+
+#[tokio::test]
+async fn if_match_guards_a_schedule_too_and_of_two_changes_at_once_none_is_lost() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let id = house.created(&ada, once(&house, 5_000)).await;
+    let path = format!("/jobs/{id}");
+    let body = json!({"schedule": {"startTime": at(&house, 6_000)}}).to_string();
+    let first = house.ask(&ada, "PATCH", &path, &[("If-Match", "\"1\"")], body.clone()).await;
+    let late = house.ask(&ada, "PATCH", &path, &[("If-Match", "\"1\"")], body).await;
+    assert_eq!((first.status.as_u16(), late.status.as_u16()), (200, 412));
+    let (moved, renamed) = tokio::join!(
+        schedule(&house, &ada, &id, json!({"startTime": at(&house, 7_000)})),
+        house.patch(&ada, &id, json!({"taskName": "y"})),
+    );
+    assert_eq!((moved.status.as_u16(), renamed.status.as_u16()), (200, 200));
+    let read = house.get(&ada, &path).await;
+    assert_eq!((read.text("taskName"), read.text("nextRunAt")), ("y", at(&house, 7_000).as_str()));
+    assert_eq!(read.body["version"], 4);
+}
+
+#[tokio::test]
+async fn moments_of_the_same_instant_are_the_same_schedule() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let start = Moment::parse("2026-03-05T10:00:00Z").unwrap();
+    let id = house.created(&ada, json!({"taskName": "x", "schedule": {"startTime": start}})).await;
+    let same =
+        schedule(&house, &ada, &id, json!({"type": "once", "startTime": "2026-03-05T11:00:00+01:00"})).await;
+    assert_eq!((same.status.as_u16(), &same.body["version"]), (200, &json!(1)), "{}", same.body);
+}
