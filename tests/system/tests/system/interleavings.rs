@@ -8,4 +8,6 @@ mod world;
 mod attempts;
 mod changes;
 mod crashes;
+mod schedules;
 mod starts;
+mod year;

@@ -18,8 +18,8 @@ impl World {
         assert_eq!((run.lease, run.not_before, run.outcome), (None, None, Some(job.status)), "{case}");
         assert!(run.completed_at.is_some(), "{case}");
         self.assert_told(&job, run, case);
-        let all = self.store.job_and_all(id, self.bed.now()).await.unwrap().unwrap();
-        assert_each_began_once(&job, all.runs.len() + 1, case);
+        let earlier = self.store.earlier_runs(id, None, 100, self.bed.now()).await.unwrap();
+        assert_each_began_once(&job, earlier.runs.len() + 1, case);
         // One id, one body: a receiver may drop a repeated id unread.
         let mut bodies: BTreeMap<_, &str> = BTreeMap::new();
         let asked = self.asked.borrow();

@@ -28,7 +28,12 @@ const MOST_CALLS: usize = 60;
 
 /// Runs the flow once for each fault and each call, and once more for each fault that came too late to strike.
 async fn disturb(least: usize, flow: impl AsyncFn(&World, &dyn Fn(), &str)) {
-    for fault in FAULTS {
+    disturb_by(&FAULTS, least, flow).await;
+}
+
+/// The same with some faults only.
+pub(super) async fn disturb_by(faults: &[Fault], least: usize, flow: impl AsyncFn(&World, &dyn Fn(), &str)) {
+    for &fault in faults {
         let (mut world, mut calls) = (World::new().await, 0);
         loop {
             world.renew().await;
@@ -113,7 +118,7 @@ async fn completed(world: &World) -> (Job, Job) {
     let held = claimed(world, &job, 1).await;
     let run = held.run.as_ref().unwrap().id;
     let done = life::Ending::Done { result: None };
-    let next = life::finish(&held, life::Attempt { run, number: 1 }, &done, world.bed.now()).unwrap();
+    let next = life::finish(&held, life::Attempt { run, number: 1 }, &done, world.present()).unwrap();
     replace(world, &next).await;
     (job, next)
 }

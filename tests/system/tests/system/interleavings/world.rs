@@ -14,13 +14,15 @@ use boot::clients::Clients;
 use deadletter::DeadLetter;
 use domain::id::{JobId, RunId, UserId};
 use domain::job::{Job, JobWebhook};
+use domain::life::Present;
 use domain::message::Deliver;
 use domain::payload::Payload;
 use engine::mapping::{Delivery, HandlerError, Mapping};
 use http::{Request, StatusCode};
 use queue::topology::{self, Queue};
+use scheduler::Scheduler;
 use serde_json::Value;
-use store::{Created, NewJob, Store};
+use store::{Created, NewJob, Shards, Store};
 use testkit::{Bed, Fault, When};
 use tower::ServiceExt;
 use worker::Worker;
@@ -28,6 +30,8 @@ use worker::Worker;
 use super::gate::Gate;
 
 const JOBS: [Queue; 4] = [topology::JOBS_HIGH, topology::JOBS_MEDIUM, topology::JOBS_LOW, topology::JOBS_DLQ];
+/// Few shards are few calls of a tick, and each call is disturbed.
+const SHARDS: u8 = 2;
 /// How much virtual time passes while nothing is visible.
 const TICK: Duration = Duration::from_secs(15);
 /// After so much of it every queue must be empty: longer than any visibility timeout, several times.
@@ -52,6 +56,7 @@ pub(crate) struct Hands {
     router: Router,
     worker: Worker,
     deadletter: DeadLetter,
+    pub(crate) scheduler: Scheduler,
     sqs: aws_sdk_sqs::Client,
 }
 
@@ -62,7 +67,7 @@ impl World {
         bed.store().create_user(&persona.user, &persona.email, &persona.name).await.unwrap();
         let hands = hands(&bed, SharedHttpClient::new(bed.faults.clone()));
         let mut world = Self {
-            store: bed.store(),
+            store: bed.store().with_shards(Shards::new(SHARDS).unwrap()),
             owner: persona.user.id,
             asked: RefCell::default(),
             hands,
@@ -89,6 +94,11 @@ impl World {
     pub(crate) fn held_up(&self, operation: &'static str, nth: usize) -> (Hands, Gate) {
         let gate = Gate::new(self.bed.engine.connector(), operation, nth);
         (hands(&self.bed, SharedHttpClient::new(gate.clone())), gate)
+    }
+
+    /// The present, and that what ends is kept for 90 days.
+    pub(crate) fn present(&self) -> Present {
+        Present { now: self.bed.now(), keep: Some(Duration::from_secs(90 * 86_400)) }
     }
 
     pub(crate) fn pass(&self, seconds: u64) {
@@ -144,7 +154,7 @@ impl World {
     }
 
     /// Waits for the future, unless its process dies.
-    async fn survive<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn survive<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let death = async {
             while !self.dies.get() || self.bed.faults.strikes() == 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -268,9 +278,11 @@ fn hands(bed: &Bed, way: SharedHttpClient) -> Hands {
     let mut all = bed.vars();
     let own = [("SIMULATED_TASK_MS", "0"), ("RATE_LIMIT_MAX", "1000000")];
     all.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    all.insert("DUE_SHARDS".to_owned(), SHARDS.to_string());
     let mut vars = Vars::new(all);
     let (run, jobs) = (run::Config::read(&mut vars), jobs::Config::read(&mut vars));
     let (worker, dead) = (worker::Config::read(&mut vars), deadletter::Config::read(&mut vars));
+    let scheduler = scheduler::Config::read(&mut vars);
     vars.finish().unwrap();
     let run = run::routes(run::App::new(&clients, bed.auth_secrets(), run, ambient.clone()));
     let secrets = jobs::SecretCaches { auth: bed.auth_secrets(), data: bed.data_secrets() };
@@ -278,7 +290,8 @@ fn hands(bed: &Bed, way: SharedHttpClient) -> Hands {
     Hands {
         router: edge::router::finish(run.merge(jobs), edge::CorsPolicy::default()),
         worker: Worker::new(&clients, worker, ambient.clone()),
-        deadletter: DeadLetter::new(&clients, dead, ambient),
+        deadletter: DeadLetter::new(&clients, dead, ambient.clone()),
+        scheduler: Scheduler::new(&clients, scheduler, ambient),
         sqs: aws_sdk_sqs::Client::new(&sdk),
     }
 }
