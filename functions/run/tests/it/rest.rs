@@ -243,3 +243,19 @@ async fn a_job_that_is_run_again_keeps_its_large_payload() {
     let running = counter.read(&job).await;
     assert_eq!((running.expires_at, counter.store.payload(&running).await.unwrap()), (None, payload));
 }
+
+#[tokio::test]
+async fn an_admin_starts_and_stops_any_job() {
+    let counter = Counter::new().await;
+    let persona = testkit::user(&counter.bed, "root");
+    let root = domain::user::User { role: domain::user::Role::Admin, ..persona.user };
+    counter.store.create_user(&root, &persona.email, &persona.name).await.unwrap();
+    let secrets = counter.bed.auth_secrets().get().await.unwrap();
+    let token = edge::tokens::issue(&secrets, root.id, &counter.bed.ambient).unwrap().token;
+    let job = hourly(&counter).await;
+    for (what, status) in [("pause", 200), ("resume", 200), ("run", 202), ("cancel", 200), ("rerun", 202)] {
+        let got = counter.post_as(&format!("/jobs/{}/{what}", job.id), Some(&token)).await;
+        assert_eq!(got.status.as_u16(), status, "{what}: {}", got.body);
+    }
+    assert_eq!(counter.read(&job).await.user_id, counter.user.id);
+}
