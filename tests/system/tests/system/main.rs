@@ -12,6 +12,7 @@ mod events;
 mod hostile;
 mod isolation;
 mod kill;
+mod schedules;
 mod openapi;
 mod template;
 mod walk;
