@@ -8,7 +8,7 @@ use domain::life;
 use domain::schedule::Schedule;
 use domain::time::Moment;
 use edge::views::ScheduleShape;
-use edge::{Answer, Caller, JsonFields};
+use edge::{Answer, JsonFields, ReadCaller};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -145,7 +145,7 @@ pub(crate) struct Occurrence {
         (status = 400, description = "What is wrong with it", body = edge::problem::Document)))]
 pub(crate) async fn preview(
     State(app): State<App>,
-    _: Caller,
+    _: ReadCaller,
     JsonFields { mut fields, raw }: JsonFields,
 ) -> Answer<Json<Preview>> {
     let now = app.ambient().now();

@@ -11,7 +11,7 @@ use domain::signature::fresh_secret;
 use domain::time::Moment;
 use domain::user::{Signing, User};
 use edge::request::expect_json;
-use edge::{Answer, Caller, Problem, RawBody};
+use edge::{Answer, Problem, RawBody, SessionCaller};
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -49,20 +49,20 @@ pub(crate) struct Rotation {
 }
 
 /// Shows the secret that signs the caller's webhooks; it is made when it is first asked for.
-#[utoipa::path(get, path = "/webhooks/secret", tag = "webhooks", security(("bearer" = [])),
+#[utoipa::path(get, path = "/webhooks/secret", tag = "webhooks", security(("session" = [])),
     responses((status = 200, body = SigningSecret, description = "The secret")))]
-pub(crate) async fn show(State(app): State<App>, caller: Caller) -> Answer<Json<SigningSecret>> {
+pub(crate) async fn show(State(app): State<App>, caller: SessionCaller) -> Answer<Json<SigningSecret>> {
     let owner = app.with_signing(caller.user).await?;
     app.shown(&owner).await.map(Json)
 }
 
 /// Exchanges the secret; the one before signs beside it for a while, so that receivers can follow.
-#[utoipa::path(post, path = "/webhooks/secret/rotate", tag = "webhooks", security(("bearer" = [])),
+#[utoipa::path(post, path = "/webhooks/secret/rotate", tag = "webhooks", security(("session" = [])),
     request_body = Option<Rotation>,
     responses((status = 200, body = SigningSecret, description = "The new secret")))]
 pub(crate) async fn rotate(
     State(app): State<App>,
-    caller: Caller,
+    caller: SessionCaller,
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Answer<Json<SigningSecret>> {

@@ -14,6 +14,8 @@ use crate::{MOST_RACES, PAUSE, Worker, absent};
 
 /// How many jobs of an account one message removes: a few seconds' work.
 const JOBS_A_ROUND: usize = 100;
+/// How many records of a job one message removes: some seconds' work.
+const RECORDS_A_ROUND: usize = 2_500;
 /// The index shows what was written a moment ago, and requests that were under way have ended: after so long
 /// without a job nothing can come any more.
 const SETTLED: Duration = Duration::from_secs(75);
@@ -30,8 +32,25 @@ impl Worker {
     pub(crate) async fn purge(&self, id: JobId, receives: u32) -> Result<Handled, StoreError> {
         match self.store.job_even_deleted(id, self.ambient.now()).await? {
             Some(job) if job.deleted_at.is_none() => Ok(absent(id, receives)),
-            _ => self.store.purge_job(id).await.map(|()| Handled::Done),
+            Some(job) => self.purge_rest(job.user_id, id).await,
+            // Its mark is gone already: nobody is left to wait behind but the others without one.
+            None => self.purge_rest(UserId::fresh(self.ambient.now(), self.ambient.entropy()), id).await,
         }
+    }
+
+    /// A job that ran every minute leaves more than one invocation can remove: the rest is another message's.
+    async fn purge_rest(&self, owner: UserId, id: JobId) -> Result<Handled, StoreError> {
+        if self.store.purge_job(id, RECORDS_A_ROUND).await? {
+            return Ok(Handled::Done);
+        }
+        let next = JobMessage::Purge { job_id: id };
+        Ok(match self.jobs.send(Priority::Low, owner, &next, Duration::ZERO).await {
+            Ok(()) => Handled::Done,
+            Err(error) => {
+                tracing::warn!(job = %id, %error, "the removal of a job goes on with this message");
+                Handled::Again { after: PAUSE }
+            }
+        })
     }
 
     /// Removes some jobs of a user who has deleted the account; the last round removes the user.

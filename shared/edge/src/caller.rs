@@ -64,6 +64,10 @@ pub struct Caller {
     pub credential: Credential,
 }
 
+/// The sender of a request that only looks, whatever its method: a key needs the scope `read`, and no other.
+#[derive(Clone, Debug)]
+pub struct ReadCaller(pub Caller);
+
 /// The sender of a request that starts or stops jobs: a key needs the scope `run`, and no other.
 #[derive(Clone, Debug)]
 pub struct RunCaller(pub Caller);
@@ -209,6 +213,16 @@ impl<S: HasSessions> FromRequestParts<S> for Caller {
         let looks = matches!(parts.method, Method::GET | Method::HEAD);
         caller.require(if looks { Scope::Read } else { Scope::Write })?;
         Ok(caller)
+    }
+}
+
+impl<S: HasSessions> FromRequestParts<S> for ReadCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = state.sessions().authenticate(&parts.headers).await?;
+        caller.require(Scope::Read)?;
+        Ok(Self(caller))
     }
 }
 

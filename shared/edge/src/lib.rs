@@ -20,7 +20,7 @@ pub mod tokens;
 pub mod trace;
 pub mod views;
 
-pub use caller::{Caller, Credential, HasSessions, RunCaller, SessionCaller, Sessions};
+pub use caller::{Caller, Credential, HasSessions, ReadCaller, RunCaller, SessionCaller, Sessions};
 pub use code::Code;
 pub use cors::CorsPolicy;
 pub use path::PathId;

@@ -136,24 +136,6 @@ impl Store {
         Ok(Newest { rows, next })
     }
 
-    /// Every item of a job's partition.
-    pub(crate) async fn partition(&self, id: JobId) -> Result<Vec<Item>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(self.table())
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", keys::text(keys::job(id)))
-            .consistent_read(true)
-            .into_paginator()
-            .send();
-        let mut items = Vec::new();
-        while let Some(page) = pages.next().await {
-            items.extend(page.map_err(StoreError::sdk)?.items.unwrap_or_default());
-        }
-        Ok(items)
-    }
-
     /// Reads up to 100 keys; what the table did not get to is asked for again, a few times.
     pub(crate) async fn batch_get(&self, keys: Vec<Item>, consistent: bool) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::with_capacity(keys.len());

@@ -43,47 +43,63 @@ impl Store {
         Ok(found)
     }
 
-    /// Deletes a job's payload, runs and deliveries. The job's own mark stays until its TTL, so that a late
-    /// message still finds that the job is gone. Doing it twice is the same as once.
-    pub async fn purge_job(&self, id: JobId) -> Result<(), StoreError> {
-        let rest: Vec<WriteRequest> = self
-            .partition(id)
-            .await?
-            .into_iter()
-            .filter(|item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_none_or(|sk| sk != keys::JOB))
-            .filter_map(|item| {
-                Some(Item::from([
-                    ("pk".to_owned(), item.get("pk")?.clone()),
-                    ("sk".to_owned(), item.get("sk")?.clone()),
-                ]))
-            })
+    /// Deletes a job's payload, runs and deliveries, up to so many of them; false if there are more. The job's
+    /// own mark stays until its TTL, so that a late message still finds that the job is gone. Doing it twice is
+    /// the same as once.
+    pub async fn purge_job(&self, id: JobId, most: usize) -> Result<bool, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(self.table())
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", keys::text(keys::job(id)))
+            .projection_expression("pk, sk")
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        let mut rest = Vec::new();
+        while let Some(page) = pages.next().await {
+            let found = page.map_err(StoreError::sdk)?.items.unwrap_or_default();
+            rest.extend(
+                found.into_iter().filter(|key| {
+                    key.get("sk").and_then(|sk| sk.as_s().ok()).is_none_or(|sk| sk != keys::JOB)
+                }),
+            );
+            if rest.len() > most {
+                break;
+            }
+        }
+        let done = rest.len() <= most;
+        rest.truncate(most);
+        for batch in rest.chunks(25) {
+            self.delete_all(batch).await?;
+        }
+        Ok(done)
+    }
+
+    /// Deletes up to 25 items; what the table did not get to is asked for again, a few times.
+    async fn delete_all(&self, keys: &[Item]) -> Result<(), StoreError> {
+        let mut left: Vec<WriteRequest> = keys
+            .iter()
             .map(|key| {
-                let delete = build(DeleteRequest::builder().set_key(Some(key)).build())?;
+                let delete = build(DeleteRequest::builder().set_key(Some(key.clone())).build())?;
                 Ok(WriteRequest::builder().delete_request(delete).build())
             })
             .collect::<Result<_, StoreError>>()?;
-        for batch in rest.chunks(25) {
-            let mut left = batch.to_vec();
-            for _ in 0..5 {
-                if left.is_empty() {
-                    break;
-                }
-                let sent = self
-                    .client
-                    .batch_write_item()
-                    .request_items(self.table(), left)
-                    .send()
-                    .await
-                    .map_err(StoreError::sdk)?;
-                left = sent
-                    .unprocessed_items
-                    .and_then(|mut tables| tables.remove(self.table()))
-                    .unwrap_or_default();
+        for _ in 0..5 {
+            if left.is_empty() {
+                return Ok(());
             }
-            if !left.is_empty() {
-                return Err(StoreError::Busy("a batch was deleted in part".to_owned()));
-            }
+            let sent = self
+                .client
+                .batch_write_item()
+                .request_items(self.table(), left)
+                .send()
+                .await
+                .map_err(StoreError::sdk)?;
+            left =
+                sent.unprocessed_items.and_then(|mut tables| tables.remove(self.table())).unwrap_or_default();
         }
-        Ok(())
+        if left.is_empty() { Ok(()) } else { Err(StoreError::Busy("a batch was deleted in part".to_owned())) }
     }
 }

@@ -63,7 +63,7 @@ async fn a_deleted_job_is_gone_everywhere() {
         assert_eq!(house.messages("jobs-low").await.len(), 0, "the rest is removed after the mark");
         house.bed.advance(std::time::Duration::from_secs(1));
         assert_eq!(house.messages("jobs-low").await, [json!({"kind": "purge", "jobId": id})]);
-        house.bed.store().purge_job(id.parse().unwrap()).await.unwrap();
+        house.bed.store().purge_job(id.parse().unwrap(), 1_000).await.unwrap();
         sees_nothing(&house, &ada, &id).await;
     }
 }

@@ -129,7 +129,7 @@ async fn an_attempt_leaves_nothing_behind_if_its_job_is_purged_under_it() {
         }
         let gone = life::delete(&job, house.now(), Duration::from_secs(3_600));
         house.store.replace_job(&gone).await.unwrap();
-        house.store.purge_job(job.id).await.unwrap();
+        house.store.purge_job(job.id, 1_000).await.unwrap();
         barrier.wait().await;
     };
     let (handled, ()) = tokio::join!(house.step(), purge);

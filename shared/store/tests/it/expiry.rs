@@ -105,7 +105,7 @@ async fn what_stands_in_the_way_for_a_moment_is_waited_out() {
 async fn a_job_whose_payload_is_gone_ends_all_the_same() {
     let desk = Desk::new().await;
     let (_, ended) = about_to_end(&desk).await;
-    desk.sound.purge_job(ended.id).await.unwrap();
+    desk.sound.purge_job(ended.id, 1_000).await.unwrap();
     write(&desk, &ended).await;
     let again = life::start(&ended, desk.run_id(), desk.now());
     assert!(matches!(desk.sound.revive_job(&again).await.unwrap(), Replaced::Written));

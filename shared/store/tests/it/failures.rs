@@ -38,7 +38,7 @@ async fn what_passes_by_itself_is_busy_for_every_operation() {
         assert!(is_busy(blunt.count_in_window("run", "ann", window, 5).await), "{fault:?}");
         assert!(is_busy(blunt.session(desk.owner, "jti").await), "{fault:?}");
         assert!(is_busy(blunt.revoke_token("jti", now).await), "{fault:?}");
-        assert!(is_busy(blunt.purge_job(job.id).await), "{fault:?}");
+        assert!(is_busy(blunt.purge_job(job.id, 1_000).await), "{fault:?}");
         assert!(is_busy(blunt.job_deliveries(job.id, None, 5, now).await), "{fault:?}");
         let created = blunt.create_user(&ann.user, &ann.email, &ann.name).await;
         assert!(matches!(created, Err(store::CreateUserError::Store(StoreError::Busy(_)))), "{fault:?}");

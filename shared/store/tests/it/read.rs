@@ -79,7 +79,7 @@ async fn a_hundred_jobs_at_once_without_those_that_are_not_there() {
 async fn a_job_without_a_payload_item_has_an_empty_one() {
     let desk = Desk::new().await;
     let job = desk.write_with(desk.draft(), payload(2_000)).await;
-    desk.sound.purge_job(job.id).await.unwrap();
+    desk.sound.purge_job(job.id, 1_000).await.unwrap();
     assert_eq!(desk.sound.payload(&job).await.unwrap().as_str(), "{}");
     assert_eq!(desk.sound.job_and_all(job.id, desk.now()).await.unwrap().unwrap().payload.as_str(), "{}");
 }

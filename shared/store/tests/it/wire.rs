@@ -193,7 +193,7 @@ async fn the_rest() {
     desk.patient.archive_run(job.id, &run, Some(desk.now())).await.unwrap();
     desk.patient.replace_delivery(&delivery(&desk, &job, run.id), Some(desk.now())).await.unwrap();
     same_as_before!("archive_and_delivery", requests(&desk));
-    desk.patient.purge_job(job.id).await.unwrap();
+    desk.patient.purge_job(job.id, 1_000).await.unwrap();
     same_as_before!("purge_job", requests(&desk));
     desk.patient.create_user(&ann.user, &ann.email, &ann.name).await.unwrap();
     desk.patient.replace_user(&domain::user::User { version: 2, ..ann.user }).await.unwrap();
