@@ -22,6 +22,7 @@ pub(super) struct Events {
 struct Case {
     status: Option<u64>,
     fails: Option<Vec<String>>,
+    sends: Option<u64>,
 }
 
 impl Events {
@@ -66,7 +67,11 @@ fn fault(case: &Case, answer: &Value) -> Option<String> {
         let is = answer["statusCode"].as_u64();
         return (is != Some(status)).then(|| format!("expected status {status}"));
     }
-    let mut wanted: Vec<&str> = case.fails.iter().flatten().map(String::as_str).collect();
+    let Some(fails) = &case.fails else {
+        let is = answer["sent"].as_u64();
+        return (is.is_none() || is != case.sends).then(|| format!("expected {:?} to be sent", case.sends));
+    };
+    let mut wanted: Vec<&str> = fails.iter().map(String::as_str).collect();
     let Some(failures) = answer["batchItemFailures"].as_array() else {
         return Some("expected a list of failures".to_owned());
     };
@@ -86,7 +91,8 @@ mod tests {
     fn every_expected_case_has_its_events_and_every_event_is_expected() {
         let events = Events::read().unwrap();
         for (name, case) in &events.cases {
-            assert!(case.status.is_some() != case.fails.is_some(), "{name}");
+            let kinds = [case.status.is_some(), case.fails.is_some(), name.starts_with("scheduler/")];
+            assert_eq!(kinds.iter().filter(|is| **is).count(), 1, "{name}");
             let versions: &[&str] = if case.status.is_some() { &[".v1", ".v2"] } else { &[""] };
             for version in versions {
                 assert!(events.event(&format!("{name}{version}")).is_ok(), "{name}{version}");
@@ -103,11 +109,12 @@ mod tests {
 
     #[test]
     fn an_answer_that_differs_is_a_fault() {
-        let http = Case { status: Some(201), fails: None };
+        let http = Case { status: Some(201), fails: None, sends: None };
         assert_eq!(fault(&http, &json!({ "statusCode": 201 })), None);
         assert!(fault(&http, &json!({ "statusCode": 500 })).is_some());
         assert!(fault(&http, &json!({ "errorMessage": "died" })).is_some());
-        let batch = Case { status: None, fails: Some(vec!["b".to_owned(), "a".to_owned()]) };
+        let fails = Some(vec!["b".to_owned(), "a".to_owned()]);
+        let batch = Case { status: None, fails, sends: None };
         let answer = |ids: &[&str]| {
             let all: Vec<Value> = ids.iter().map(|id| json!({ "itemIdentifier": id })).collect();
             json!({ "batchItemFailures": all })
@@ -115,6 +122,10 @@ mod tests {
         assert_eq!(fault(&batch, &answer(&["a", "b"])), None);
         assert!(fault(&batch, &answer(&["a"])).is_some());
         assert!(fault(&batch, &json!({ "errorMessage": "died" })).is_some());
+        let tick = Case { status: None, fails: None, sends: Some(1) };
+        assert_eq!(fault(&tick, &json!({ "sent": 1 })), None);
+        assert!(fault(&tick, &json!({ "sent": 0 })).is_some());
+        assert!(fault(&tick, &json!({ "errorMessage": "died" })).is_some());
     }
 
     #[test]

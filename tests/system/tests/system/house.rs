@@ -75,6 +75,13 @@ pub(crate) struct Person {
     pub(crate) token: String,
 }
 
+/// An API key.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) text: String,
+}
+
 impl Api {
     pub(crate) fn at(base: String) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
@@ -131,6 +138,13 @@ impl Api {
         let login = self.post("/login", "", json!({ "email": email, "password": PASSWORD })).await;
         assert_eq!(login.status, 200, "{login:?}");
         login.text("token")
+    }
+
+    /// Makes an API key with these scopes, for ever.
+    pub(crate) async fn key(&self, token: &str, scopes: &[&str]) -> Key {
+        let made = self.post("/keys", token, json!({ "name": "test", "scopes": scopes })).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        Key { id: made.text("id"), text: made.text("key") }
     }
 
     /// What signs this person's webhooks.

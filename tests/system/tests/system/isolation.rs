@@ -1,6 +1,9 @@
-//! Nobody gets past the door without a token that is believed, and nobody at another's job with one that is.
+//! Nobody gets past the door without a token or a key that is believed, nobody further than a key's scopes, and
+//! nobody but an admin at another's record.
 
+mod admins;
 mod credentials;
+mod scopes;
 
 use http::Method;
 use serde_json::{Value, json};
@@ -11,6 +14,7 @@ use crate::routes::{Access, TABLE};
 use crate::sink::hex_signature;
 
 const NOWHERE: &str = "job_018bcfe568007abcabababababababab";
+const NO_KEY: &str = "key_018bcfe568007abcabababababababab";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_token_that_is_believed_there_is_no_way_in() {
@@ -19,7 +23,8 @@ async fn without_a_token_that_is_believed_there_is_no_way_in() {
     let job = house.api.job(&ada.token, json!({ "taskName": "a" })).await;
     let before = house.api.get(&format!("/jobs/{job}"), &ada.token).await.json;
     let credentials = unbelievable(&house, &ada).await;
-    for (method, path, access) in everywhere(&job) {
+    let key = house.api.key(&ada.token, &["read"]).await;
+    for (method, path, access) in everywhere(&job, &key.id) {
         let request = || house.api.request(method.clone(), &path);
         match access {
             Access::Public(status) => {
@@ -29,11 +34,11 @@ async fn without_a_token_that_is_believed_there_is_no_way_in() {
                 let reply = Reply::to(request().bearer_auth("wrong")).await.unwrap();
                 assert_eq!(reply.status, status, "{what}");
             }
-            Access::Own | Access::Job => {
+            _ => {
                 for (name, headers) in &credentials {
                     let mut request = request();
-                    for header in headers {
-                        request = request.header("authorization", header);
+                    for (header, value) in headers {
+                        request = request.header(header, value);
                     }
                     let reply = Reply::to(request).await.unwrap();
                     let what = format!("{method} {path} with {name}");
@@ -47,20 +52,23 @@ async fn without_a_token_that_is_believed_there_is_no_way_in() {
         }
     }
     assert_eq!(house.api.get(&format!("/jobs/{job}"), &ada.token).await.json, before);
+    assert_eq!(house.api.get("/profile", &key.text).await.text("id"), ada.id);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_users_job_is_as_good_as_none_on_every_path() {
+async fn another_users_record_is_as_good_as_none_on_every_path() {
     let house = House::new().await;
     let api = &house.api;
     let (ada, mallory) = (api.person("ada").await, api.person("mallory").await);
     let jobs = jobs_of(api, &ada).await;
     let before = look(api, &ada, &jobs).await;
+    let key = api.key(&ada.token, &["read"]).await;
+    let her_key = api.key(&mallory.token, &["read", "write", "run"]).await;
     let mut asked = 0;
     for job in &jobs {
-        let twins = everywhere(job).into_iter().zip(everywhere(NOWHERE));
+        let twins = everywhere(job, &key.id).into_iter().zip(everywhere(NOWHERE, NO_KEY));
         for ((method, path, access), (_, nowhere, _)) in twins {
-            if access != Access::Job {
+            if !matches!(access, Access::Job(_) | Access::Key) {
                 continue;
             }
             let body = match method {
@@ -74,6 +82,10 @@ async fn another_users_job_is_as_good_as_none_on_every_path() {
                 reply.json["detail"], other.json["detail"],
                 "{method} {path}: nothing tells them apart"
             );
+            if access != Access::Key {
+                let reply = api.call(method.clone(), &path, &her_key.text, &body).await;
+                reply.problem(404, &format!("{method} {path} with a key"));
+            }
             asked += 1;
         }
         for path in [
@@ -89,8 +101,9 @@ async fn another_users_job_is_as_good_as_none_on_every_path() {
             assert!([400, 404, 405].contains(&reply.status.as_u16()), "{path}: {reply:?}");
         }
     }
-    assert!(asked >= 3 * 2 * 16, "{asked}");
+    assert!(asked >= 3 * 2 * 20, "{asked}");
     assert_eq!(look(api, &ada, &jobs).await, before);
+    assert_eq!(api.get("/profile", &key.text).await.text("id"), ada.id);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,6 +133,10 @@ async fn lists_hold_nothing_of_another_user() {
             }
             let reply = api.get(&format!("{path}?userId={}", ada.id), &mallory.token).await;
             assert_eq!(reply.problem(403, &path), Some("userId"));
+            if member == "jobs" {
+                let reply = api.get(&format!("{path}?scope=all"), &mallory.token).await;
+                assert_eq!(reply.problem(403, &path), Some("scope"));
+            }
             let cursor = mine.text("nextCursor");
             let reply = api.get(&format!("{path}?limit=1&cursor={cursor}"), &mallory.token).await;
             assert_eq!(reply.problem(400, &path), Some("cursor"));
@@ -169,11 +186,11 @@ async fn nobody_writes_in_anothers_name() {
     assert_eq!(listed.json["jobs"].as_array().unwrap().len(), 1, "{listed:?}");
 }
 
-/// Every route, plain and under `/api`, about this job.
-fn everywhere(job: &str) -> Vec<(Method, String, Access)> {
+/// Every route, plain and under `/api`, about this job and this API key.
+fn everywhere(job: &str, key: &str) -> Vec<(Method, String, Access)> {
     let mut all = Vec::new();
     for route in TABLE {
-        for path in route.paths(job) {
+        for path in route.paths(if route.access == Access::Key { key } else { job }) {
             let method: Method = route.method.parse().unwrap();
             all.push((method.clone(), format!("/api{path}"), route.access));
             all.push((method, path, route.access));

@@ -2,18 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use domain::api_key::Scope;
+
 /// Who may use a route, and on what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Anybody; a request without anything is answered so.
     Public(u16),
-    /// Whoever has a token, on what is their own.
-    Own,
-    /// The owner of the job that the request names.
-    Job,
+    /// Whoever has a session, on their own account. No API key will do.
+    Session,
+    /// The owner of the API key that the request names, in a session. No API key will do.
+    Key,
+    /// Whoever has a session or a key with this scope, on what is their own.
+    Own(Scope),
+    /// The owner of the job that the request names, or an admin, with a session or a key with this scope.
+    Job(Scope),
+    /// An admin, with a session or a key with this scope.
+    Admin(Scope),
 }
 
-use Access::{Job, Own, Public};
+use Access::{Admin, Job, Key, Own, Public, Session};
+use Scope::{Read, Run, Write};
 
 /// A route.
 #[derive(Clone, Copy, Debug)]
@@ -39,34 +48,46 @@ pub(crate) const TABLE: &[Route] = &[
     also("POST", "/users/register", Public(400)),
     canonical("POST", "/login", Public(400)),
     also("POST", "/users/login", Public(400)),
-    canonical("POST", "/logout", Own),
-    also("POST", "/users/logout", Own),
-    canonical("GET", "/profile", Own),
-    also("GET", "/user", Own),
-    also("GET", "/users/profile", Own),
-    canonical("POST", "/jobs", Own),
-    also("POST", "/create-job", Own),
-    canonical("POST", "/jobs/batch", Own),
-    canonical("GET", "/jobs", Own),
-    also("GET", "/filter", Own),
-    also("GET", "/get-jobs", Own),
-    canonical("GET", "/jobs/{id}", Job),
-    canonical("PUT", "/jobs/{id}", Job),
-    canonical("PATCH", "/jobs/{id}", Job),
-    canonical("DELETE", "/jobs/{id}", Job),
-    also("DELETE", "/delete-job/{id}", Job),
-    also("DELETE", "/delete-job", Job),
-    canonical("POST", "/jobs/{id}/run", Job),
-    also("POST", "/run-job/{id}", Job),
-    canonical("POST", "/jobs/{id}/rerun", Job),
-    canonical("POST", "/jobs/{id}/cancel", Job),
-    canonical("GET", "/jobs/{id}/logs", Job),
-    canonical("GET", "/jobs/{id}/deliveries", Job),
-    also("GET", "/get-logs/{id}", Job),
-    also("GET", "/get-logs", Job),
-    canonical("GET", "/deliveries", Own),
-    canonical("GET", "/webhooks/secret", Own),
-    canonical("POST", "/webhooks/secret/rotate", Own),
+    canonical("POST", "/logout", Session),
+    also("POST", "/users/logout", Session),
+    canonical("GET", "/profile", Own(Read)),
+    also("GET", "/user", Own(Read)),
+    also("GET", "/users/profile", Own(Read)),
+    canonical("PATCH", "/profile", Session),
+    canonical("PUT", "/profile", Session),
+    canonical("DELETE", "/profile", Session),
+    canonical("POST", "/profile/password", Session),
+    canonical("POST", "/keys", Session),
+    canonical("GET", "/keys", Session),
+    canonical("DELETE", "/keys/{id}", Key),
+    canonical("GET", "/users", Admin(Read)),
+    canonical("POST", "/jobs", Own(Write)),
+    also("POST", "/create-job", Own(Write)),
+    canonical("POST", "/jobs/batch", Own(Write)),
+    canonical("GET", "/jobs", Own(Read)),
+    also("GET", "/filter", Own(Read)),
+    also("GET", "/get-jobs", Own(Read)),
+    canonical("GET", "/jobs/{id}", Job(Read)),
+    canonical("PUT", "/jobs/{id}", Job(Write)),
+    canonical("PATCH", "/jobs/{id}", Job(Write)),
+    canonical("DELETE", "/jobs/{id}", Job(Write)),
+    also("DELETE", "/delete-job/{id}", Job(Write)),
+    also("DELETE", "/delete-job", Job(Write)),
+    canonical("POST", "/jobs/{id}/run", Job(Run)),
+    also("POST", "/run-job/{id}", Job(Run)),
+    canonical("POST", "/jobs/{id}/rerun", Job(Run)),
+    canonical("POST", "/jobs/{id}/cancel", Job(Run)),
+    canonical("POST", "/jobs/{id}/pause", Job(Run)),
+    canonical("POST", "/jobs/{id}/resume", Job(Run)),
+    canonical("GET", "/jobs/{id}/logs", Job(Read)),
+    canonical("GET", "/jobs/{id}/runs", Job(Read)),
+    canonical("GET", "/jobs/{id}/deliveries", Job(Read)),
+    also("GET", "/get-logs/{id}", Job(Read)),
+    also("GET", "/get-logs", Job(Read)),
+    canonical("GET", "/deliveries", Own(Read)),
+    canonical("POST", "/schedules/preview", Own(Read)),
+    canonical("GET", "/webhooks/secret", Session),
+    canonical("POST", "/webhooks/secret/rotate", Session),
     canonical("POST", "/webhook-test", Public(401)),
     canonical("GET", "/health", Public(200)),
     canonical("GET", "/openapi.json", Public(200)),
@@ -74,14 +95,24 @@ pub(crate) const TABLE: &[Route] = &[
     also("GET", "/docs/errors/{code}", Public(404)),
 ];
 
+impl Access {
+    /// The scope that an API key needs; none if no key will do, or nothing is needed.
+    pub(crate) fn scope(self) -> Option<Scope> {
+        match self {
+            Own(scope) | Job(scope) | Admin(scope) => Some(scope),
+            Public(_) | Session | Key => None,
+        }
+    }
+}
+
 impl Route {
-    /// Its paths about this job; for other routes, its one path.
-    pub(crate) fn paths(&self, job: &str) -> Vec<String> {
+    /// Its paths about this record; for other routes, its one path.
+    pub(crate) fn paths(&self, id: &str) -> Vec<String> {
         match self.path {
             "/delete-job" | "/get-logs" => {
-                ["id", "jobId"].map(|name| format!("{}?{name}={job}", self.path)).to_vec()
+                ["id", "jobId"].map(|name| format!("{}?{name}={id}", self.path)).to_vec()
             }
-            path => vec![path.replace("{id}", job).replace("{code}", "none")],
+            path => vec![path.replace("{id}", id).replace("{code}", "none")],
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens and headers that must not be believed.
+//! Tokens, keys and headers that must not be believed.
 
 use std::sync::Arc;
 
@@ -7,15 +7,68 @@ use boot::clients::Clients;
 use boot::secrets::Secrets;
 use domain::time::Moment;
 use edge::tokens;
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, Method};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use testkit::{ManualClock, Seeded};
 
-use crate::house::{House, Person};
+use crate::house::{House, PASSWORD, Person, until};
 
-/// Authorization headers that must not be believed, each by its name.
-pub(super) async fn unbelievable(house: &House, ada: &Person) -> Vec<(&'static str, Vec<HeaderValue>)> {
+/// What a request shows to prove who sends it.
+pub(super) type Shown = Vec<(HeaderName, HeaderValue)>;
+
+/// Where an API key may stand by itself.
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// This token, or this key, as a bearer.
+pub(super) fn bearer(token: &str) -> Shown {
+    vec![(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap())]
+}
+
+/// This key in its own header.
+pub(super) fn api_key(key: &str) -> Shown {
+    vec![(API_KEY, HeaderValue::try_from(key).unwrap())]
+}
+
+/// Credentials that must not be believed, each by its name.
+pub(super) async fn unbelievable(house: &House, ada: &Person) -> Vec<(&'static str, Shown)> {
+    let mut all = forged(house, ada).await;
+    all.extend(outlived(house).await);
+    all
+}
+
+/// What once was good.
+async fn outlived(house: &House) -> Vec<(&'static str, Shown)> {
+    let api = &house.api;
+    let (ben, eve) = (api.person("ben").await, api.person("eve").await);
+    let expires_at = house.now().plus(std::time::Duration::from_secs(5)).to_string();
+    let short = json!({ "name": "short", "scopes": ["read", "write", "run"], "expiresAt": expires_at });
+    let expired = api.post("/keys", &ben.token, short).await;
+    let all = ["read", "write", "run"];
+    let (revoked, eves) = (api.key(&ben.token, &all).await, api.key(&eve.token, &all).await);
+    let logged_out = api.login("ben").await;
+    assert_eq!(api.post("/logout", &logged_out, Value::Null).await.status, 200);
+    let gone = api.call(Method::DELETE, &format!("/keys/{}", revoked.id), &ben.token, &Value::Null).await;
+    assert_eq!(gone.status, 200, "{gone:?}");
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": "staples of many horses" });
+    assert_eq!(api.post("/profile/password", &ben.token, change).await.status, 200);
+    let farewell = json!({ "password": PASSWORD });
+    assert_eq!(api.call(Method::DELETE, "/profile", &eve.token, &farewell).await.status, 200);
+    until("the key expires", || async { (house.now().to_string() > expires_at).then_some(()) }).await;
+    vec![
+        ("a revoked token", bearer(&logged_out)),
+        ("a token from before a change of the password", bearer(&ben.token)),
+        ("a token of a deleted user", bearer(&eve.token)),
+        ("a key of a deleted user", bearer(&eves.text)),
+        ("a revoked key", bearer(&revoked.text)),
+        ("a revoked key in its own header", api_key(&revoked.text)),
+        ("an expired key", api_key(&expired.text("key"))),
+    ]
+}
+
+/// What never was.
+async fn forged(house: &House, ada: &Person) -> Vec<(&'static str, Shown)> {
     let secrets = secrets(house).await;
     let now = house.now();
     let user = ada.id.parse().unwrap();
@@ -52,20 +105,23 @@ pub(super) async fn unbelievable(house: &House, ada: &Person) -> Vec<(&'static s
     let mut nobody = claims.clone();
     nobody["sub"] = json!("usr_018bcfe568007abcabababababababab");
 
-    let revoked = house.api.login("ada").await;
-    assert_eq!(house.api.post("/logout", &revoked, Value::Null).await.status, 200);
-    let bearer = |token: &str| vec![HeaderValue::try_from(format!("Bearer {token}")).unwrap()];
+    let mut reborn = claims.clone();
+    reborn["gen"] = json!(now.as_millis());
+    let key = house.api.key(&ada.token, &["read", "write", "run"]).await.text;
+    let respelt = format!("{}{}", &key[..46], if key.ends_with('A') { 'B' } else { 'A' });
+    let unknown = format!("njk_{}A", "x".repeat(42));
+    let header = |value: &'static str| vec![(AUTHORIZATION, HeaderValue::from_static(value))];
+    let raw = |value: &str| vec![(AUTHORIZATION, HeaderValue::try_from(value).unwrap())];
     vec![
         ("no token", vec![]),
-        ("an empty header", vec![HeaderValue::from_static("")]),
-        ("no word but the scheme", vec![HeaderValue::from_static("Bearer")]),
-        ("another scheme", vec![HeaderValue::from_static("Basic YWRhOmFkYQ==")]),
-        ("the token alone", vec![HeaderValue::try_from(&ada.token).unwrap()]),
-        ("no text", vec![HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap()]),
+        ("an empty header", header("")),
+        ("no word but the scheme", header("Bearer")),
+        ("another scheme", header("Basic YWRhOmFkYQ==")),
+        ("the token alone", raw(&ada.token)),
+        ("no text", vec![(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap())]),
         ("two headers", [bearer(&ada.token), bearer(&ada.token)].concat()),
         ("no token at all", bearer("abc")),
         ("a very long token", bearer(&"a".repeat(8_000))),
-        ("a revoked token", bearer(&revoked)),
         ("an expired token", bearer(&expired)),
         ("a foreign key", bearer(&foreign)),
         ("a guessed key", bearer(&signed(Algorithm::HS256, &claims, "guess"))),
@@ -76,6 +132,15 @@ pub(super) async fn unbelievable(house: &House, ada: &Person) -> Vec<(&'static s
         ("the signature of other claims", bearer(&promoted)),
         ("another audience", bearer(&signed(Algorithm::HS256, &for_others, right))),
         ("a user who does not exist", bearer(&signed(Algorithm::HS256, &nobody, right))),
+        ("another generation", bearer(&signed(Algorithm::HS256, &reborn, right))),
+        ("an API key that never was", bearer(&unknown)),
+        ("an API key with another last letter", api_key(&respelt)),
+        ("half an API key", api_key(&key[..30])),
+        ("an empty API key", api_key("")),
+        ("a token as an API key", api_key(&ada.token)),
+        ("an API key without its scheme", raw(&key)),
+        ("two API keys", [api_key(&key), api_key(&key)].concat()),
+        ("an API key beside a token", [api_key(&key), bearer(&ada.token)].concat()),
     ]
 }
 
