@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use boot::Vars;
+use store::Shards;
 
 /// Every variable that it reads.
 pub const VARIABLES: &[&str] = &[
@@ -12,6 +13,7 @@ pub const VARIABLES: &[&str] = &[
     "JOBS_LOW_QUEUE_URL",
     "JOBS_DLQ_URL",
     "RETENTION_DAYS",
+    "DUE_SHARDS",
 ];
 
 /// Every AWS action that it may take.
@@ -37,6 +39,8 @@ pub struct Config {
     pub dead_queue: String,
     /// How long runs are kept; for ever if not set.
     pub retention: Option<Duration>,
+    /// Over how many partitions of the index what falls due is spread.
+    pub shards: Shards,
 }
 
 impl Config {
@@ -52,6 +56,26 @@ impl Config {
             ],
             dead_queue: vars.required("JOBS_DLQ_URL"),
             retention: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            shards: vars.or("DUE_SHARDS", Shards::default()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_for_what_it_lists_and_for_nothing_else() {
+        let mut vars = Vars::new([("DUE_SHARDS", "65"), ("RETENTION_DAYS", "0")]);
+        let config = Config::read(&mut vars);
+        let mut listed = VARIABLES.to_vec();
+        listed.sort_unstable();
+        assert_eq!(vars.names(), listed);
+        assert_eq!((config.shards, config.retention), (Shards::default(), None));
+        let faults = vars.finish().unwrap_err();
+        let named: Vec<_> = faults.faults().iter().map(|fault| fault.name).collect();
+        let queues = ["JOBS_HIGH_QUEUE_URL", "JOBS_MEDIUM_QUEUE_URL", "JOBS_LOW_QUEUE_URL", "JOBS_DLQ_URL"];
+        assert_eq!(named, [&["TABLE_NAME"], &queues[..], &["DUE_SHARDS"]].concat());
     }
 }

@@ -72,7 +72,7 @@ impl DeadLetter {
     pub fn new(clients: &Clients, config: Config, ambient: Ambient) -> Self {
         let [high, medium, low] = config.job_queues;
         Self {
-            store: Store::new(clients.dynamodb(), &config.table),
+            store: Store::new(clients.dynamodb(), &config.table).with_shards(config.shards),
             jobs: JobQueues::new(clients.sqs(), high, medium, low),
             source: Source::new(clients.sqs(), [config.dead_queue]),
             retention: config.retention,

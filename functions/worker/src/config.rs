@@ -5,6 +5,7 @@ use std::time::Duration;
 use boot::Vars;
 use domain::retry::Backoff;
 use domain::webhook_url::HttpUrl;
+use store::Shards;
 use tasks::Address;
 
 /// Every variable that it reads.
@@ -20,6 +21,7 @@ pub const VARIABLES: &[&str] = &[
     "SIMULATE_JOB_FAILURE",
     "EGRESS_ALLOW",
     "RETENTION_DAYS",
+    "DUE_SHARDS",
     "MAIL_FROM",
     "PUBLIC_URL",
 ];
@@ -61,6 +63,8 @@ pub struct Config {
     pub egress_allow: egress::Allow,
     /// How long runs are kept; for ever if not set.
     pub retention: Option<Duration>,
+    /// Over how many partitions of the index what falls due is spread.
+    pub shards: Shards,
     /// Who e-mail comes from; without it none is sent.
     pub mail_from: Option<String>,
     /// Where the web page is, without a slash at its end; e-mail links to it.
@@ -85,6 +89,7 @@ impl Config {
             simulate_failure: vars.flag("SIMULATE_JOB_FAILURE", false),
             egress_allow: vars.or("EGRESS_ALLOW", egress::Allow::none()),
             retention: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            shards: vars.or("DUE_SHARDS", Shards::default()),
             mail_from: mail_from(vars),
             public_url: public_url(vars),
         }

@@ -70,7 +70,7 @@ impl Worker {
             simulate_failure: config.simulate_failure,
         };
         Self {
-            store: Store::new(clients.dynamodb(), &config.table),
+            store: Store::new(clients.dynamodb(), &config.table).with_shards(config.shards),
             jobs: JobQueues::new(clients.sqs(), high, medium, low),
             webhooks: WebhookQueues::new(clients.sqs(), config.webhook_queue.clone()),
             source: Source::new(clients.sqs(), config.job_queues.clone()),

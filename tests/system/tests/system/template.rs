@@ -2,6 +2,7 @@
 
 mod functions;
 mod resources;
+mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,15 +17,17 @@ struct Function {
     actions: &'static [&'static str],
     routes: &'static [(&'static str, &'static str)],
     queues: &'static [(&'static str, Queue)],
+    every: Option<&'static str>,
 }
 
-const FUNCTIONS: [Function; 6] = [
+const FUNCTIONS: [Function; 7] = [
     Function {
         name: "Auth",
         variables: auth::VARIABLES,
         actions: auth::ACTIONS,
         routes: auth::ROUTES,
         queues: &[],
+        every: None,
     },
     Function {
         name: "Jobs",
@@ -32,6 +35,7 @@ const FUNCTIONS: [Function; 6] = [
         actions: jobs::ACTIONS,
         routes: jobs::ROUTES,
         queues: &[],
+        every: None,
     },
     Function {
         name: "Run",
@@ -39,6 +43,7 @@ const FUNCTIONS: [Function; 6] = [
         actions: run::ACTIONS,
         routes: run::ROUTES,
         queues: &[],
+        every: None,
     },
     Function {
         name: "Worker",
@@ -50,6 +55,7 @@ const FUNCTIONS: [Function; 6] = [
             ("JobsMediumQueue", topology::JOBS_MEDIUM),
             ("JobsLowQueue", topology::JOBS_LOW),
         ],
+        every: None,
     },
     Function {
         name: "Webhook",
@@ -57,6 +63,7 @@ const FUNCTIONS: [Function; 6] = [
         actions: webhook::ACTIONS,
         routes: &[],
         queues: &[("WebhooksQueue", topology::WEBHOOKS)],
+        every: None,
     },
     Function {
         name: "Deadletter",
@@ -64,6 +71,15 @@ const FUNCTIONS: [Function; 6] = [
         actions: deadletter::ACTIONS,
         routes: &[],
         queues: &[("JobsDlq", topology::JOBS_DLQ)],
+        every: None,
+    },
+    Function {
+        name: "Scheduler",
+        variables: scheduler::VARIABLES,
+        actions: scheduler::ACTIONS,
+        routes: &[],
+        queues: &[],
+        every: Some("rate(1 minute)"),
     },
 ];
 
@@ -93,6 +109,19 @@ impl Template {
         let own = &self.function(function)["Environment"]["Variables"];
         let all = [global, own].into_iter().flat_map(|one| one.as_mapping().unwrap());
         all.map(|(name, value)| (text(name).to_owned(), value.clone())).collect()
+    }
+
+    /// What its role says about each of the actions that it allows: action, resources, and the condition.
+    fn allowed(&self, function: &Function) -> Vec<(String, Vec<String>, Value)> {
+        let role = self.resource(&format!("{}Role", function.name)).unwrap();
+        let statements = list(&role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]);
+        let each = statements.iter().flat_map(|statement| {
+            let (resources, condition) = (texts(&statement["Resource"]), &statement["Condition"]);
+            texts(&statement["Action"])
+                .into_iter()
+                .map(move |action| (action, resources.clone(), condition.clone()))
+        });
+        each.collect()
     }
 
     fn of_type(&self, kind: &str) -> BTreeSet<String> {
@@ -129,6 +158,12 @@ fn texts(value: &Value) -> Vec<String> {
         Value::Sequence(items) => items.iter().map(|item| tag(item).1.to_owned()).collect(),
         one => vec![tag(one).1.to_owned()],
     }
+}
+
+/// The beginnings of keys that a condition lets pass; none if there is no such condition.
+fn beginnings(condition: &Value) -> Vec<String> {
+    let beginnings = condition.get("ForAllValues:StringLike").map(|one| &one["dynamodb:LeadingKeys"]);
+    beginnings.map(texts).unwrap_or_default()
 }
 
 fn keys(value: &Value) -> Vec<(&str, &str)> {

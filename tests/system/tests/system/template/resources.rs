@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::life::{MISSED_AFTER, READ_AHEAD};
 use queue::topology::{self, Queue};
 use serde_yaml_ng::Value;
 use store::schema;
@@ -63,6 +64,34 @@ fn a_message_can_neither_expire_unnoticed_nor_before_it_is_dealt_with_as_dead() 
 }
 
 #[test]
+fn somebody_hears_of_ticks_that_fail_and_of_none_at_all() {
+    let template = Template::read();
+    let alarm = |metric: &str| {
+        let alarms = template.of_type("AWS::CloudWatch::Alarm").into_iter();
+        let mut fitting = alarms.filter_map(|name| {
+            let alarm = template.resource(&name)?["Properties"].clone();
+            let of = tag(&list(&alarm["Dimensions"])[0]["Value"]) == ("!Ref", "SchedulerFunction");
+            (of && text(&alarm["MetricName"]) == metric).then_some(alarm)
+        });
+        fitting.next().unwrap_or_else(|| panic!("no alarm on the {metric} of the scheduler"))
+    };
+    let (errors, invocations) = (alarm("Errors"), alarm("Invocations"));
+    let bounds = |alarm: &Value| (text(&alarm["ComparisonOperator"]).to_owned(), alarm["Threshold"].as_u64());
+    assert_eq!(bounds(&errors), ("GreaterThanThreshold".to_owned(), Some(0)));
+    assert_eq!(bounds(&invocations), ("LessThanThreshold".to_owned(), Some(1)));
+    assert_eq!(text(&invocations["TreatMissingData"]), "breaching", "no invocation makes no metric");
+    for alarm in [&errors, &invocations] {
+        assert_eq!((text(&alarm["Namespace"]), text(&alarm["Statistic"])), ("AWS/Lambda", "Sum"));
+        let told =
+            seconds(&alarm["Period"]) * u32::try_from(alarm["EvaluationPeriods"].as_u64().unwrap()).unwrap();
+        assert!(told <= MISSED_AFTER, "before an occurrence counts as missed");
+    }
+    let failing =
+        seconds(&errors["Period"]) * u32::try_from(errors["EvaluationPeriods"].as_u64().unwrap()).unwrap();
+    assert!(failing >= READ_AHEAD, "what the ticks before have announced is not late yet");
+}
+
+#[test]
 fn the_table_is_made_as_the_code_makes_it() {
     let template = Template::read();
     let table = &template.resource("Table").unwrap()["Properties"];
@@ -103,4 +132,23 @@ fn logs_are_kept_for_a_while_and_every_parameter_has_a_default() {
         assert!(parameter.get("Description").is_some(), "{}", text(name));
     }
     assert!(matches!(template.0["Outputs"]["ApiUrl"]["Value"], Value::Tagged(_)));
+}
+
+#[test]
+fn the_code_takes_what_the_parameters_of_the_tick_allow_and_no_more() {
+    let template = Template::read();
+    let faults = |variable: &'static str, value: u64| {
+        let queues = ["JOBS_HIGH_QUEUE_URL", "JOBS_MEDIUM_QUEUE_URL", "JOBS_LOW_QUEUE_URL"];
+        let needed = queues.into_iter().chain(["TABLE_NAME"]).map(|name| (name, "x".to_owned()));
+        let mut vars = boot::Vars::new(needed.chain([(variable, value.to_string())]));
+        scheduler::Config::read(&mut vars);
+        vars.finish().err().map_or(0, |error| error.faults().len())
+    };
+    for (name, variable) in [("DueShards", "DUE_SHARDS"), ("TickParallelism", "TICK_PARALLELISM")] {
+        let parameter = template.parameter(name).unwrap();
+        let [least, most, default] =
+            ["MinValue", "MaxValue", "Default"].map(|bound| parameter[bound].as_u64().unwrap());
+        assert_eq!([least, default, most].map(|value| faults(variable, value)), [0, 0, 0], "{name}");
+        assert_eq!([least - 1, most + 1].map(|value| faults(variable, value)), [1, 1], "{name}");
+    }
 }
