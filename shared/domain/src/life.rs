@@ -27,7 +27,7 @@ mod fire;
 mod timetable;
 
 pub use accept::{Burial, Trigger, Verdict, accept, bury};
-pub use fire::{MISSED_AFTER, MOST_BACKFILLED, READ_AHEAD};
+pub use fire::{MISSED_AFTER, MOST_BACKFILLED, READ_AHEAD, waits_for_its_turn};
 pub use timetable::{CannotRest, pause, reschedule, resume, scheduled};
 
 /// How long a claim is believed: longer than a worker may live, so that two never work on one attempt.

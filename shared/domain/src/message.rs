@@ -64,6 +64,15 @@ impl JobMessage {
         Self::Run { job_id, run_id, version, rescued: 0 }
     }
 
+    /// The message about a run that its sender is about to write, and that has ended by then: it starts nothing,
+    /// for no record is at this version, and asks for what the run owes.
+    pub fn of_ended(job_id: JobId, run_id: RunId) -> Self {
+        Self::run(job_id, run_id, Self::NO_VERSION)
+    }
+
+    /// The version of no record: they begin with 1.
+    pub const NO_VERSION: u64 = 0;
+
     /// The message of one occurrence of a job's schedule.
     pub fn fire(job_id: JobId, schedule_rev: u64, due_at: Moment) -> Self {
         let run_id = RunId::of_occurrence(job_id, due_at);

@@ -114,6 +114,21 @@ impl Schedule {
         self.start_time
     }
 
+    /// After when it has no occurrence, if it says so.
+    pub fn ends_at(&self) -> Option<Moment> {
+        self.recurrence.as_ref().and_then(|recurrence| recurrence.end_time)
+    }
+
+    /// Whether another schedule comes at the same moments, but for when it ends.
+    pub fn comes_as(&self, other: &Self) -> bool {
+        let grid = |schedule: &Self| {
+            let recurrence = schedule.recurrence.clone();
+            let endless = recurrence.map(|inner| Recurrence { end_time: None, max_runs: None, ..inner });
+            (schedule.kind, schedule.start_time, schedule.timezone.clone(), endless)
+        };
+        grid(self) == grid(other)
+    }
+
     /// The IANA name of the timezone whose clock it follows.
     pub fn timezone(&self) -> &str {
         let named =

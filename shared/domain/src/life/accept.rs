@@ -62,12 +62,19 @@ pub enum Verdict {
     Stale,
 }
 
-/// Decides about a message about `run`; `holder` marks the claim if it comes to one, and `held_back` says that
-/// the task's time passes in the queue.
+/// Decides about a message about `run`; `holder` marks the claim if it comes to one, and `held_back` is how much
+/// of the task's time passes in the queue.
 ///
 /// A message may come twice, late, or before the write that it announces. It may claim the job if the job runs
 /// under its run, still stands as its sender saw it, or waits for this very occurrence.
-pub fn accept(job: &Job, run: RunId, trigger: Trigger, holder: u32, held_back: bool, at: Present) -> Verdict {
+pub fn accept(
+    job: &Job,
+    run: RunId,
+    trigger: Trigger,
+    holder: u32,
+    held_back: Duration,
+    at: Present,
+) -> Verdict {
     let now = at.now;
     if job.deleted_at.is_some() {
         return Verdict::Stale;
@@ -120,7 +127,7 @@ pub enum Burial {
 /// While attempts are left it is sent afresh, but only once (`rescued`): a worker that dies before it can claim
 /// uses up no attempt, and the job must end all the same.
 pub fn bury(job: &Job, run: RunId, trigger: Trigger, rescued: u32, at: Present) -> Burial {
-    match accept(job, run, trigger, 0, false, at) {
+    match accept(job, run, trigger, 0, Duration::ZERO, at) {
         Verdict::Wait { until } => return Burial::Resend { from: until },
         Verdict::Settle => return Burial::Settle,
         Verdict::Stale | Verdict::Later => return Burial::Stale,

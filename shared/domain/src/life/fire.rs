@@ -24,7 +24,7 @@ pub(super) fn accept(
     rev: u64,
     due_at: Moment,
     holder: u32,
-    held_back: bool,
+    held_back: Duration,
     at: Present,
 ) -> Verdict {
     let awaited =
@@ -35,12 +35,12 @@ pub(super) fn accept(
     }
     let missed = table.schedule.missed;
     if job.status == Status::Running {
-        // In a backfill it waits for its turn. Otherwise it would pile up behind a run that takes too long.
-        return match missed {
-            Missed::Backfill => Verdict::Later,
-            Missed::RunOnce | Missed::Skip => {
-                skip(job, table, at.now.max(due_at), "an earlier run was still on", at)
-            }
+        // In a backfill it waits for its turn, and so does one that no other comes after. The others would pile
+        // up behind a run that takes too long.
+        return if waits_for_its_turn(table) {
+            Verdict::Later
+        } else {
+            skip(job, table, at.now.max(due_at), "an earlier run was still on", at)
         };
     }
     let late = at.now.since(due_at) > MISSED_AFTER;
@@ -56,12 +56,21 @@ pub(super) fn accept(
         }
     }
     let mut next = begun(&touched(job, at.now), due_at, at);
-    if held_back {
+    if !held_back.is_zero() {
+        // Until then another message about it, for every occurrence may have several, leaves it alone.
+        if let Some(run) = &mut next.run {
+            run.not_before = Some(at.now.plus(held_back));
+        }
         next.log.add(at.now, Status::Running, "queued", None);
         return Verdict::Hold { next: Box::new(next) };
     }
     hold(&mut next, holder, at.now);
     Verdict::Claim { next: Box::new(next) }
+}
+
+/// Whether an occurrence that comes while a run is on waits until that has ended, which then announces it.
+pub fn waits_for_its_turn(table: &Timetable) -> bool {
+    table.schedule.missed == Missed::Backfill || !table.schedule.is_recurring()
 }
 
 /// The job, running for this occurrence, and its timetable moved on.

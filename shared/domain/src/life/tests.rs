@@ -23,7 +23,7 @@ pub(super) fn then(seconds: i64) -> Present {
 }
 
 fn accepted(job: &Job, n: u8, version: u64, holder: u32, now: Moment) -> Verdict {
-    accept(job, run(n), Trigger::Run { version }, holder, false, Present { now, keep: None })
+    accept(job, run(n), Trigger::Run { version }, holder, Duration::ZERO, Present { now, keep: None })
 }
 
 fn run(n: u8) -> RunId {

@@ -23,23 +23,53 @@ pub fn scheduled(schedule: Schedule, rev: u64, now: Moment) -> Timetable {
     Timetable { schedule, rev, next, fired_through: None, fires: 0 }
 }
 
-/// The job with another schedule, or with none. An ended job that has an occurrence before it waits again.
-pub fn reschedule(job: &Job, schedule: Option<Schedule>, now: Moment) -> Job {
-    let mut next = touched(job, now);
-    let fired_through = job.timetable.as_ref().and_then(|table| table.fired_through);
-    next.timetable = schedule.map(|schedule| Timetable {
-        next: first(&schedule, fired_through, now),
-        schedule,
-        rev: next.version,
-        fired_through,
-        fires: 0,
+/// The job with another schedule, or with none. An ended job that has an occurrence before it waits again; one
+/// that waits for nothing any more ends as its last run did.
+///
+/// Where only the end, the number of runs, the pause or what becomes of missed occurrences changes, the schedule
+/// goes on where it stands: what has run counts on, and what is due stays due.
+pub fn reschedule(job: &Job, schedule: Option<Schedule>, at: Present) -> Job {
+    let mut next = touched(job, at.now);
+    let before = job.timetable.as_ref();
+    next.timetable = schedule.map(|schedule| {
+        let same = before.filter(|before| before.schedule.comes_as(&schedule));
+        let fired_through = before.and_then(|before| before.fired_through);
+        let fires = same.map_or(0, |same| same.fires);
+        let spent = schedule.max_runs().is_some_and(|most| fires >= most);
+        let due = if spent { None } else { continued(same, &schedule, fired_through, at.now) };
+        Timetable { schedule, rev: next.version, next: due, fired_through, fires }
     });
-    if next.timetable.as_ref().is_some_and(|table| table.next.is_some()) && job.status.is_end() {
-        next.status = Status::Pending;
-        next.cancel_id = None;
-        next.expires_at = None;
+    if next.timetable.as_ref().is_some_and(|table| table.next.is_some()) {
+        if job.status.is_end() {
+            next.status = Status::Pending;
+            next.expires_at = None;
+        }
+    } else if next.timetable.is_none() && job.run.is_some() {
+        end_if_over(&mut next, at.now, "its schedule was removed", at);
     }
     next
+}
+
+/// The next occurrence after a change; `same` is the timetable before it, if it comes at the same moments.
+fn continued(
+    same: Option<&Timetable>,
+    schedule: &Schedule,
+    dealt_with: Option<Moment>,
+    now: Moment,
+) -> Option<Moment> {
+    let Some(same) = same else { return first(schedule, dealt_with, now) };
+    let wakes = same.schedule.paused && !schedule.paused;
+    let longer =
+        schedule.max_runs() != same.schedule.max_runs() || schedule.ends_at() != same.schedule.ends_at();
+    match same.next {
+        Some(due) if !wakes => {
+            let lasts = schedule.ends_at().is_none_or(|end| due <= end);
+            lasts.then_some(due).or_else(|| first(schedule, dealt_with, now))
+        }
+        // It had no occurrence left: only another end, or more runs, give it one.
+        None if !longer || !schedule.is_recurring() => None,
+        _ => first(schedule, dealt_with, now),
+    }
 }
 
 /// The job with its schedule at rest; `None` if it rests already.
