@@ -25,7 +25,7 @@ const WRITES: [(&str, &str, &[&str]); 16] = [
     ("Worker", "BatchWriteItem", &["JOB#*"]),
     ("Worker", "DeleteItem", &["USER#*", "JOB#*", "KEY#*"]),
     ("Worker", "PutItem", &["JOB#*"]),
-    ("Worker", "UpdateItem", &["JOB#*"]),
+    ("Worker", "UpdateItem", &["JOB#*", "RATE#*"]),
 ];
 const READS: [&str; 4] = ["GetItem", "BatchGetItem", "Query", "Scan"];
 /// What each role may read of an index: the action, the index, and the beginnings of its keys.
