@@ -50,7 +50,9 @@ impl Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Timestamp::from_millisecond(self.0) {
+        // `from_millisecond` would leave out the part of a second that comes last of all.
+        let nanos = i32::try_from(self.0.rem_euclid(1_000) * 1_000_000).unwrap_or(0);
+        match Timestamp::new(self.0.div_euclid(1_000), nanos) {
             Ok(stamp) => write!(f, "{stamp:.3}"),
             Err(_) => write!(f, "{}ms", self.0),
         }
@@ -134,6 +136,16 @@ mod tests {
         assert_eq!(moment.to_string(), "2026-03-01T10:00:00.123Z");
         assert_eq!(Moment::parse(&moment.to_string()).unwrap(), moment);
         assert!(Moment::parse("yesterday").is_err());
+    }
+
+    #[test]
+    fn every_time_that_is_read_is_written_as_one() {
+        for text in ["9999-12-30T22:00:00.999Z", "-009999-01-02T01:59:59.000Z", "1969-12-31T23:59:59.999Z"] {
+            let moment = Moment::parse(text).unwrap();
+            assert_eq!(moment.to_string(), text);
+            assert_eq!(Moment::parse(&moment.to_string()).unwrap(), moment);
+        }
+        assert_eq!(Moment::from_millis(i64::MAX).to_string(), "9223372036854775807ms");
     }
 
     #[test]

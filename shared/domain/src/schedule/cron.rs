@@ -26,13 +26,16 @@ pub(super) fn read(text: &str) -> Result<Cron, String> {
     if text.len() > LONGEST {
         return Err(format!("must not be longer than {LONGEST} characters"));
     }
-    parser().parse(text).map_err(|refused| {
-        let fields: Vec<&str> = text.split_whitespace().collect();
-        match wrong_field(&fields) {
-            Some((name, field)) => format!("has no valid {name} ({field}): {}", reason(refused)),
-            None if (5..=6).contains(&fields.len()) => reason(refused),
-            None => format!("must have 5 fields, 6 with the seconds first, or be one of {ALIASES}"),
-        }
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    // croner passes over an empty place in a list. A field of nothing else would match no time, and croner would
+    // go through every minute of 400 years before it said so.
+    if let Some(field) = fields.iter().find(|field| field.split(',').any(str::is_empty)) {
+        return Err(format!("has a list with an empty place ({field})"));
+    }
+    parser().parse(text).map_err(|refused| match wrong_field(&fields) {
+        Some((name, field)) => format!("has no valid {name} ({field}): {}", reason(refused)),
+        None if (5..=6).contains(&fields.len()) => reason(refused),
+        None => format!("must have 5 fields, 6 with the seconds first, or be one of {ALIASES}"),
     })
 }
 
