@@ -105,7 +105,7 @@ impl Limit {
             self.window.as_secs()
         );
         let problem = Problem::new(Code::RateLimited, detail).retry_after(seconds);
-        standing.headers().fold(problem, |problem, (name, value)| problem.with_header(name, value))
+        standing.told_in(problem)
     }
 }
 
@@ -130,6 +130,18 @@ impl Held {
 }
 
 impl Standing {
+    /// Tells it with what came of the request, be that a failure.
+    pub fn beside<T>(self, answer: Result<T, Problem>) -> Result<(Self, T), Problem> {
+        match answer {
+            Ok(told) => Ok((self, told)),
+            Err(problem) => Err(self.told_in(problem)),
+        }
+    }
+
+    fn told_in(self, problem: Problem) -> Problem {
+        self.headers().fold(problem, |problem, (name, value)| problem.with_header(name, value))
+    }
+
     fn headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let lines = self.0.map(|known| {
             let Known { limit: Limit { scope, max, window }, left, seconds } = known;
@@ -169,6 +181,27 @@ mod tests {
         let answer = (LIMIT.standing(2, window, now), "ok").into_response();
         assert_eq!(answer.headers()[RATE_LIMIT_POLICY], "\"login\";q=3;w=900");
         assert_eq!(answer.headers()[RATE_LIMIT], "\"login\";r=2;t=30");
+    }
+
+    #[test]
+    fn a_failure_tells_what_is_left_too_and_of_two_limits_both() {
+        let now = Moment::from_millis(900_000 * 7);
+        let window = LIMIT.window_at(now).unwrap();
+        let standing = LIMIT.standing(1, window, now);
+        let told = |problem: Problem| {
+            let answer = standing.beside::<()>(Err(problem)).unwrap_err().into_response();
+            let lines = answer.headers().get_all(RATE_LIMIT).iter();
+            let lines: Vec<_> = lines.map(|line| line.to_str().unwrap().to_owned()).collect();
+            (answer.status().as_u16(), lines)
+        };
+        let mine = "\"login\";r=1;t=900".to_owned();
+        assert_eq!(told(Problem::not_found("job")), (404, vec![mine.clone()]));
+        let other = Limit { scope: "other", ..LIMIT }.refusal(window, now);
+        assert_eq!(told(other), (429, vec!["\"other\";r=0;t=900".to_owned(), mine]));
+        assert_eq!(
+            standing.beside(Ok("ok")).unwrap().into_response().headers()[RATE_LIMIT_POLICY],
+            "\"login\";q=3;w=900"
+        );
     }
 
     #[test]
