@@ -31,7 +31,7 @@ pub const ACTIONS: &[&str] = &[
     "sqs:SendMessage",
 ];
 
-/// How many failed logins of one account a window allows.
+/// How many failed logins of one account a window allows, and how many wrong passwords of one session's user.
 const FAILURES: u64 = 10;
 
 /// The function's settings.
@@ -89,6 +89,12 @@ impl Config {
     pub(crate) fn failure_limit(&self) -> Limit {
         let max = if self.limit == 0 { 0 } else { FAILURES };
         Limit { scope: "login-failures", max, ..self.register_limit() }
+    }
+
+    /// Of those who are logged in already. Counted apart from failed logins: those are anybody's to make, and
+    /// nobody else shall keep the owner from a change of the password.
+    pub(crate) fn proof_limit(&self) -> Limit {
+        Limit { scope: "password-failures", ..self.failure_limit() }
     }
 
     pub(crate) fn role(&self, email: &Email) -> user::Role {

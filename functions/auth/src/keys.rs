@@ -1,11 +1,14 @@
 //! `/keys`: the caller's API keys.
 
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::State;
 use domain::api_key::{ApiKey, KeyText, MOST_KEYS, Scope, Scopes};
 use domain::id::KeyId;
 use domain::input::Fields;
 use domain::time::Moment;
+use edge::path::Named;
 use edge::views::KeyView;
 use edge::{Answer, Code, JsonFields, PathId, Problem, SessionCaller};
 use http::StatusCode;
@@ -26,7 +29,8 @@ pub(crate) struct Body {
     #[schema(example = "nightly build")]
     name: String,
     /// What it may be used for, at least one: `read` looks at records, `write` creates, changes and deletes them,
-    /// `run` starts and stops jobs. None implies another.
+    /// `run` starts and stops jobs, and beside `write` gives them schedules. None implies another: without `read`
+    /// the answers to the other two tell no more of a job than its id, status and version.
     #[schema(min_items = 1, example = json!(["read", "run"]))]
     scopes: Vec<String>,
     /// From when on it is dead; never without it.
@@ -53,10 +57,19 @@ pub(crate) struct List {
     keys: Vec<KeyView>,
 }
 
+/// By what a key is named. Its text is no name, but who sends it must not be left with a key that stands in logs
+/// and lives.
+pub(crate) enum Meant {
+    Id(KeyId),
+    Text(KeyText),
+}
+
 /// Makes an API key, which a program sends as `Authorization: Bearer <key>` or as `X-Api-Key: <key>`.
 ///
-/// A user may have 50. A key may do nothing about the account itself, and a change of the password leaves it alive.
-#[utoipa::path(post, path = "/keys", tag = "keys", security(("session" = [])), request_body = Body,
+/// A user may have 50. A key may do nothing about the account itself, and a change of the password leaves it alive
+/// unless it says `revokeKeys`.
+#[utoipa::path(post, path = "/keys", operation_id = "create_key", tag = "keys",
+    security(("session" = [])), request_body = Body,
     responses(
         (status = 201, description = "The key", body = Made),
         (status = 409, description = "There are 50 already", body = edge::problem::Document,
@@ -74,6 +87,7 @@ pub(crate) async fn create(
     fields.finish()?;
     let (Some(name), Some(scopes)) = (name, scopes) else { return Err(Problem::invalid(Vec::new())) };
     let text = KeyText::fresh(entropy);
+    let mut owner = caller.user.clone();
     let key = ApiKey {
         id: KeyId::fresh(now, entropy),
         user_id: caller.user.id,
@@ -82,9 +96,9 @@ pub(crate) async fn create(
         prefix: text.prefix(),
         created_at: now,
         expires_at,
+        generation: owner.keys_valid_after,
         last_used_at: None,
     };
-    let mut owner = caller.user.clone();
     for _ in 0..MOST_RACES {
         match app.store().create_key(&key, &text.digest(), &owner, now).await? {
             KeyMade::Made => {
@@ -104,16 +118,18 @@ pub(crate) async fn create(
 }
 
 /// Lists the caller's API keys, without their texts.
-#[utoipa::path(get, path = "/keys", tag = "keys", security(("session" = [])),
+#[utoipa::path(get, path = "/keys", operation_id = "list_keys", tag = "keys", security(("session" = [])),
     responses((status = 200, description = "The keys", body = List)))]
 pub(crate) async fn list(State(app): State<App>, caller: SessionCaller) -> Answer<Json<List>> {
-    let keys = app.store().keys_of(caller.user.id, app.ambient().now()).await?;
+    let keys = app.store().keys_of(&caller.user, app.ambient().now()).await?;
     Ok(Json(List { keys: keys.iter().map(KeyView::from).collect() }))
 }
 
 /// Revokes an API key: it is dead at once.
-#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", security(("session" = [])),
-    params(("id" = String, Path, description = "The key's id; not the key itself")),
+#[utoipa::path(delete, path = "/keys/{id}", operation_id = "revoke_key", tag = "keys",
+    security(("session" = [])),
+    params(("id" = String, Path, description = "The key's id, or the key itself, which then is not to be trusted \
+        any more in any case: addresses are written into logs")),
     responses(
         (status = 200, description = "The key is dead", body = Said),
         (status = 404, description = "There is no such key of yours", body = edge::problem::Document,
@@ -122,13 +138,29 @@ pub(crate) async fn list(State(app): State<App>, caller: SessionCaller) -> Answe
 pub(crate) async fn revoke(
     State(app): State<App>,
     caller: SessionCaller,
-    PathId(id): PathId<KeyId>,
+    PathId(meant): PathId<Meant>,
 ) -> Answer<Json<Said>> {
-    if !app.store().revoke_key(caller.user.id, id, app.ambient().now()).await? {
-        return Err(Problem::not_found("API key"));
-    }
-    tracing::info!(user = %caller.user.id, key = %id, "revoked an API key");
+    let (store, owner, now) = (app.store(), &caller.user, app.ambient().now());
+    let revoked = match meant {
+        Meant::Id(id) => store.revoke_key(owner, id, now).await?.then_some(id),
+        Meant::Text(text) => store.revoke_key_of(owner, &text.digest(), now).await?.map(|key| key.id),
+    };
+    let id = revoked.ok_or_else(|| Problem::not_found("API key"))?;
+    tracing::info!(user = %owner.id, key = %id, "revoked an API key");
     Ok(Json(Said { message: "API key revoked" }))
+}
+
+impl FromStr for Meant {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let id = text.parse().map(Self::Id).ok();
+        id.or_else(|| KeyText::parse(text).map(Self::Text)).ok_or(())
+    }
+}
+
+impl Named for Meant {
+    const WHAT: &'static str = "API key";
 }
 
 fn scopes(fields: &mut Fields) -> Option<Scopes> {

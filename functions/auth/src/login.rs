@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use domain::id::UserId;
 use domain::input::Fields;
 use domain::time::Moment;
 use domain::user::{User, digest};
 use edge::address::Address;
+use edge::rate::Standing;
 use edge::{Answer, Code, JsonFields, Problem};
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
@@ -58,27 +58,38 @@ enum Account {
 pub(crate) async fn login(
     State(app): State<App>,
     address: Address,
-    JsonFields { mut fields, .. }: JsonFields,
-) -> Answer<Response> {
+    JsonFields { fields, .. }: JsonFields,
+) -> Answer<(Standing, Json<View>)> {
     let now = app.ambient().now();
     let standing = app.config.login_limit().count(app.store(), address.as_str(), now).await?;
-    let account = account(&mut fields);
-    let password = fields.required(&["password"], |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
-    fields.finish()?;
-    let (Some(account), Some(password)) = (account, password) else {
-        return Err(Problem::invalid(Vec::new()));
-    };
-    let user = app.prove(account.subject(), find(&app, &account, now), password).await?.ok_or_else(wrong)?;
-    let session = View::open(&app, &*app.sessions.secrets().await?, &user)?;
-    tracing::info!(user = %user.id, "logged in");
-    Ok((standing, Json(session)).into_response())
+    standing.beside(app.log_in(fields, now).await.map(Json))
+}
+
+impl App {
+    async fn log_in(&self, mut fields: Fields, now: Moment) -> Answer<View> {
+        let account = account(&mut fields);
+        let password =
+            fields.required(&["password"], |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
+        fields.finish()?;
+        let (Some(account), Some(password)) = (account, password) else {
+            return Err(Problem::invalid(Vec::new()));
+        };
+        let user = find(self, &account, now).await?;
+        let subject = account.subject(user.as_ref());
+        let proved = self.prove(self.config.failure_limit(), &subject, user, password).await?;
+        let user = proved.ok_or_else(wrong)?;
+        let session = View::open(self, &*self.sessions.secrets().await?, &user)?;
+        tracing::info!(user = %user.id, "logged in");
+        Ok(session)
+    }
 }
 
 impl Account {
-    /// What failures are counted by: the digest of what was given, whether or not such an account exists.
-    fn subject(&self) -> &str {
-        let (Self::Email(digest) | Self::Name(digest)) = self;
-        digest
+    /// What failures are counted by: the address of the account, by whichever of its names it was called. If
+    /// there is none, what was given.
+    fn subject(self, found: Option<&User>) -> String {
+        let (Self::Email(given) | Self::Name(given)) = self;
+        found.map_or(given, |user| digest(user.email.trim()))
     }
 }
 

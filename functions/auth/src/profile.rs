@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use domain::input::Fields;
 use domain::job::Priority;
 use domain::message::JobMessage;
 use domain::user::{Email, Password, User, UserName};
 use edge::address::Address;
+use edge::rate::Standing;
 use edge::views::UserView;
 use edge::{Answer, Caller, JsonFields, Problem, SessionCaller};
 use serde::Serialize;
@@ -47,6 +47,10 @@ pub(crate) struct NewPassword {
     /// Another one: 8 to 128 characters that are hard to guess.
     #[schema(example = "staple of many horses")]
     new_password: String,
+    /// Whether to make every API key dead too. Say so if somebody else may have been in the account: they may
+    /// have made a key, and keys outlive sessions.
+    #[schema(default = false)]
+    revoke_keys: Option<bool>,
 }
 
 /// What proves that the account is to be deleted by its owner.
@@ -71,10 +75,13 @@ pub(crate) struct Changed {
 
 /// A session in place of those that are dead now.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = FreshSession)]
 pub(crate) struct Fresh {
     #[serde(flatten)]
     session: View,
+    /// How many API keys are alive.
+    live_keys: usize,
     /// What was done.
     message: &'static str,
 }
@@ -89,7 +96,8 @@ pub(crate) async fn profile(caller: Caller) -> Json<UserView> {
 }
 
 /// Changes the display name.
-#[utoipa::path(patch, path = "/profile", tag = "accounts", security(("session" = [])), request_body = Change,
+#[utoipa::path(patch, path = "/profile", operation_id = "patch_profile", tag = "accounts",
+    security(("session" = [])), request_body = Change,
     responses((status = 200, description = "The user", body = Changed)))]
 pub(crate) async fn patch(
     State(app): State<App>,
@@ -111,7 +119,8 @@ pub(crate) async fn patch(
 }
 
 /// Changes the display name; as PATCH.
-#[utoipa::path(put, path = "/profile", tag = "accounts", security(("session" = [])), request_body = Change,
+#[utoipa::path(put, path = "/profile", operation_id = "put_profile", tag = "accounts",
+    security(("session" = [])), request_body = Change,
     responses((status = 200, description = "The user", body = Changed)))]
 pub(crate) async fn put(app: State<App>, caller: SessionCaller, body: JsonFields) -> Answer<Json<Changed>> {
     patch(app, caller, body).await
@@ -119,8 +128,9 @@ pub(crate) async fn put(app: State<App>, caller: SessionCaller, body: JsonFields
 
 /// Changes the password: every token so far is dead at once, and the answer carries a fresh one.
 ///
-/// API keys are no sessions and go on working; revoke those that may be in wrong hands. A wrong `currentPassword`
-/// counts as a failed login.
+/// API keys are no sessions and go on working, unless `revokeKeys` makes them dead in the same write. Send it if
+/// somebody else may have been in the account; `liveKeys` tells how many are left. Ten wrong passwords of a user,
+/// here and where the account is deleted, close both for a while; failed logins do not.
 #[utoipa::path(post, path = "/profile/password", tag = "accounts", security(("session" = [])),
     request_body = NewPassword,
     responses(
@@ -132,46 +142,67 @@ pub(crate) async fn change_password(
     State(app): State<App>,
     caller: SessionCaller,
     address: Address,
-    JsonFields { mut fields, .. }: JsonFields,
-) -> Answer<Response> {
+    JsonFields { fields, .. }: JsonFields,
+) -> Answer<(Standing, Json<Fresh>)> {
     let now = app.ambient().now();
     let standing = app.config.login_limit().count(app.store(), address.as_str(), now).await?;
-    let current = fields.required(&["currentPassword"], any_text);
-    let new = fields.required(&["newPassword"], Password::parse);
-    if let (Some(current), Some(new)) = (&current, &new)
-        && current == new.expose()
-    {
-        fields.fault("/newPassword", "is the current password; choose another");
-    }
-    fields.finish()?;
-    let (Some(current), Some(new)) = (current, new) else { return Err(Problem::invalid(Vec::new())) };
-    let mut user = app.prove_again(&caller, "/currentPassword", current).await?;
-    let known = vec![user.name.clone(), user.email.clone()];
-    let password_hash = match app.hasher.choose(new, known, app.ambient().entropy()).await? {
-        Chosen::Hash(hash) => hash,
-        Chosen::TooWeak(reason) => return Err(Problem::at("/newPassword", reason)),
-    };
-    // Asked for before the change: without it no session could follow.
-    let secrets = app.sessions.secrets().await?;
-    for _ in 0..MOST_RACES {
-        let next = User { password_hash: password_hash.clone(), version: user.version + 1, ..user };
-        let next = next.without_tokens(app.ambient().now());
-        if app.store().replace_user(&next).await? {
-            tracing::info!(user = %next.id, "changed the password");
-            let session = View::open(&app, &secrets, &next)?;
-            return Ok((standing, Json(Fresh { session, message: "password changed" })).into_response());
+    standing.beside(app.change_password(&caller, fields).await.map(Json))
+}
+
+impl App {
+    /// Writes the new hash, the moment from which tokens are believed, and if so wished the one from which keys
+    /// are, in one write. A crash after it: keys that it has made dead are left in the table, where they open
+    /// nothing and make room for the next.
+    async fn change_password(&self, caller: &SessionCaller, mut fields: Fields) -> Answer<Fresh> {
+        let current = fields.required(&["currentPassword"], any_text);
+        let new = fields.required(&["newPassword"], Password::parse);
+        if let (Some(current), Some(new)) = (&current, &new)
+            && current == new.expose()
+        {
+            fields.fault("/newPassword", "is the current password; choose another");
         }
-        // The session lives only if no other change of the password was faster: what was proved still holds.
-        user = app.look_again(&caller).await?;
+        let revoke_keys = fields.flag(&["revokeKeys"]).unwrap_or(false);
+        fields.finish()?;
+        let (Some(current), Some(new)) = (current, new) else { return Err(Problem::invalid(Vec::new())) };
+        let mut user = self.prove_again(caller, "/currentPassword", current).await?;
+        let known = vec![user.name.clone(), user.email.clone()];
+        let password_hash = match self.hasher.choose(new, known, self.ambient().entropy()).await? {
+            Chosen::Hash(hash) => hash,
+            Chosen::TooWeak(reason) => return Err(Problem::at("/newPassword", reason)),
+        };
+        // Asked for before the change: without it no session could follow.
+        let secrets = self.sessions.secrets().await?;
+        for _ in 0..MOST_RACES {
+            let now = self.ambient().now();
+            let next = User { password_hash: password_hash.clone(), version: user.version + 1, ..user };
+            let mut next = next.without_tokens(now);
+            if revoke_keys {
+                next = next.without_keys(now);
+            }
+            // Before the write, which fails if a key is made in between.
+            let live_keys = self.store().keys_of(&next, now).await?.len();
+            if self.store().replace_user(&next).await? {
+                tracing::info!(user = %next.id, revoke_keys, live_keys, "changed the password");
+                if revoke_keys && let Err(failure) = self.store().remove_dead_keys(&next, now).await {
+                    let error = &failure as &dyn std::error::Error;
+                    tracing::warn!(user = %next.id, error, "dead keys were left in the table");
+                }
+                let session = View::open(self, &secrets, &next)?;
+                return Ok(Fresh { session, live_keys, message: "password changed" });
+            }
+            // The session lives only if no other change of the password was faster: what was proved still holds.
+            user = self.look_again(caller).await?;
+        }
+        Err(too_many_races())
     }
-    Err(too_many_races())
 }
 
 /// Deletes the account with its jobs, deliveries, webhooks and API keys.
 ///
 /// Every token and key is dead at once, and the address and the name can be registered anew; what was the user's
-/// is removed within minutes. A wrong password counts as a failed login.
-#[utoipa::path(delete, path = "/profile", tag = "accounts", security(("session" = [])), request_body = Farewell,
+/// is removed within minutes. A wrong password counts as one of a change of the password.
+#[utoipa::path(delete, path = "/profile", operation_id = "delete_profile", tag = "accounts",
+    security(("session" = [])), request_body = Farewell,
     responses(
         (status = 200, description = "The account is gone", body = Said),
         (status = 403, description = "The password is wrong", body = edge::problem::Document,
@@ -181,19 +212,23 @@ pub(crate) async fn delete(
     State(app): State<App>,
     caller: SessionCaller,
     address: Address,
-    JsonFields { mut fields, .. }: JsonFields,
-) -> Answer<Response> {
+    JsonFields { fields, .. }: JsonFields,
+) -> Answer<(Standing, Json<Said>)> {
     let now = app.ambient().now();
     let standing = app.config.login_limit().count(app.store(), address.as_str(), now).await?;
-    let password = fields.required(&["password"], any_text);
-    fields.finish()?;
-    let Some(password) = password else { return Err(Problem::invalid(Vec::new())) };
-    let user = app.prove_again(&caller, "/password", password).await?;
-    app.bury(&caller, user).await?;
-    Ok((standing, Json(Said { message: "account deleted" })).into_response())
+    standing.beside(app.delete_account(&caller, fields).await.map(Json))
 }
 
 impl App {
+    async fn delete_account(&self, caller: &SessionCaller, mut fields: Fields) -> Answer<Said> {
+        let password = fields.required(&["password"], any_text);
+        fields.finish()?;
+        let Some(password) = password else { return Err(Problem::invalid(Vec::new())) };
+        let user = self.prove_again(caller, "/password", password).await?;
+        self.bury(caller, user).await?;
+        Ok(Said { message: "account deleted" })
+    }
+
     /// Sends the message that removes all that is the user's, then marks the user as deleted in one transaction
     /// that also frees the address and the name.
     ///

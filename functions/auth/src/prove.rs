@@ -1,7 +1,8 @@
 //! Whether somebody knows a password, and how often they may be wrong about it.
 
-use domain::user::{User, digest};
+use domain::user::User;
 use edge::credentials::refuse;
+use edge::rate::Limit;
 use edge::{Answer, Code, Problem, SessionCaller};
 
 use crate::App;
@@ -10,28 +11,24 @@ impl App {
     /// The user, if this is their password.
     ///
     /// The attempt holds a place within the limit of failures before anything is judged, and gives it back
-    /// unless it was a failure: of many guesses at the same moment no more are judged than are allowed. It is
-    /// counted by what was given, whether or not such an account exists.
+    /// unless it was a failure: of many guesses at the same moment no more are judged than are allowed. Without
+    /// a user it takes as long and is a failure.
     pub(crate) async fn prove(
         &self,
+        failures: Limit,
         subject: &str,
-        user: impl Future<Output = Answer<Option<User>>>,
+        user: Option<User>,
         password: String,
     ) -> Answer<Option<User>> {
-        let held = self.config.failure_limit().hold(self.store(), subject, self.ambient().now()).await?;
-        let judged = async {
-            let user = user.await?;
-            let hash = user.as_ref().map(|user| user.password_hash.clone());
-            let right = self.hasher.verify(password, hash).await?;
-            Ok(user.filter(|_| right))
-        };
-        let judged = judged.await;
+        let held = failures.hold(self.store(), subject, self.ambient().now()).await?;
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let judged = self.hasher.verify(password, hash).await;
         match judged {
-            Ok(None) => held.keep().await,
+            Ok(false) => held.keep().await,
             // Whether it was right was not found out, or it was.
-            Ok(Some(_)) | Err(_) => held.give_back().await,
+            Ok(true) | Err(_) => held.give_back().await,
         }
-        judged
+        judged.map(|right| user.filter(|_| right))
     }
 
     /// Lets pass who knows the caller's password; what is given stands at this place of the body. A session alone
@@ -42,9 +39,8 @@ impl App {
         place: &str,
         password: String,
     ) -> Answer<User> {
-        let user = caller.user.clone();
-        let subject = digest(user.email.trim());
-        let proved = self.prove(&subject, async { Ok(Some(user)) }, password).await?;
+        let (failures, subject) = (self.config.proof_limit(), caller.user.id.to_string());
+        let proved = self.prove(failures, &subject, Some(caller.user.clone()), password).await?;
         proved.ok_or_else(|| Problem::at_with(Code::Forbidden, place, "is not your password"))
     }
 

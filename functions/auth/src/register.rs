@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::id::UserId;
+use domain::input::Fields;
+use domain::time::Moment;
 use domain::user::{Email, Password, User, UserName};
 use edge::address::Address;
 use edge::views::UserView;
@@ -34,7 +36,8 @@ pub(crate) struct Body {
 
 /// Creates an account.
 ///
-/// Also answers at `/users/register`.
+/// Also answers at `/users/register`. A 409 tells that an address is registered: who sends none of their own may
+/// learn so whether somebody has an account here, as often as the limit allows.
 #[utoipa::path(
     post,
     path = "/register",
@@ -49,41 +52,49 @@ pub(crate) struct Body {
 pub(crate) async fn register(
     State(app): State<App>,
     address: Address,
-    JsonFields { mut fields, .. }: JsonFields,
+    JsonFields { fields, .. }: JsonFields,
 ) -> Answer<Response> {
     let now = app.ambient().now();
     let standing = app.config.register_limit().count(app.store(), address.as_str(), now).await?;
-    let name = fields.required(&["name", "userName"], UserName::parse);
-    let email = fields.required(&["email", "emailId"], Email::parse);
-    let password = fields.required(&["password"], Password::parse);
-    fields.finish()?;
-    let (Some(name), Some(email), Some(password)) = (name, email, password) else {
-        return Err(Problem::invalid(Vec::new()));
-    };
-    let known = vec![name.as_str().to_owned(), email.as_str().to_owned()];
-    let password_hash = match app.hasher.choose(password, known, app.ambient().entropy()).await? {
-        Chosen::Hash(hash) => hash,
-        Chosen::TooWeak(reason) => return Err(Problem::at("/password", reason)),
-    };
-    let user = User {
-        id: UserId::fresh(now, app.ambient().entropy()),
-        name: name.as_str().to_owned(),
-        email: email.as_str().to_owned(),
-        password_hash,
-        role: app.config.role(&email),
-        signing: None,
-        tokens_valid_after: None,
-        deleted_at: None,
-        created_at: now,
-        version: 1,
-    };
-    match app.store().create_user(&user, &email, &name).await {
-        Ok(()) => {}
-        Err(CreateUserError::EmailTaken) => {
-            return Err(Problem::at_with(Code::Conflict, "/email", "is registered already"));
+    let (standing, user) = standing.beside(app.register(fields, now).await)?;
+    Ok((StatusCode::CREATED, standing, [(LOCATION, "/profile")], Json(user)).into_response())
+}
+
+impl App {
+    async fn register(&self, mut fields: Fields, now: Moment) -> Answer<UserView> {
+        let name = fields.required(&["name", "userName"], UserName::parse);
+        let email = fields.required(&["email", "emailId"], Email::parse);
+        let password = fields.required(&["password"], Password::parse);
+        fields.finish()?;
+        let (Some(name), Some(email), Some(password)) = (name, email, password) else {
+            return Err(Problem::invalid(Vec::new()));
+        };
+        let known = vec![name.as_str().to_owned(), email.as_str().to_owned()];
+        let password_hash = match self.hasher.choose(password, known, self.ambient().entropy()).await? {
+            Chosen::Hash(hash) => hash,
+            Chosen::TooWeak(reason) => return Err(Problem::at("/password", reason)),
+        };
+        let user = User {
+            id: UserId::fresh(now, self.ambient().entropy()),
+            name: name.as_str().to_owned(),
+            email: email.as_str().to_owned(),
+            password_hash,
+            role: self.config.role(&email),
+            signing: None,
+            tokens_valid_after: None,
+            keys_valid_after: None,
+            deleted_at: None,
+            created_at: now,
+            version: 1,
+        };
+        match self.store().create_user(&user, &email, &name).await {
+            Ok(()) => {}
+            Err(CreateUserError::EmailTaken) => {
+                return Err(Problem::at_with(Code::Conflict, "/email", "is registered already"));
+            }
+            Err(CreateUserError::Store(failure)) => return Err(failure.into()),
         }
-        Err(CreateUserError::Store(failure)) => return Err(failure.into()),
+        tracing::info!(user = %user.id, "registered");
+        Ok(UserView::from(&user))
     }
-    tracing::info!(user = %user.id, "registered");
-    Ok((StatusCode::CREATED, standing, [(LOCATION, "/profile")], Json(UserView::from(&user))).into_response())
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::id::{KeyId, UserId};
 use crate::time::{Entropy, Moment};
-use crate::user::{self, UserName};
+use crate::user::{self, User, UserName};
 
 /// How many live keys a user may have.
 pub const MOST_KEYS: usize = 50;
@@ -55,6 +55,9 @@ pub struct ApiKey {
     /// From when on it is dead. A whole second, for the table's TTL knows no less.
     #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Moment>,
+    /// Which of its owner's keys it belongs to: the value of `keys_valid_after` that it was made under.
+    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Moment>,
     /// When it was last used, give or take some minutes.
     #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Moment>,
@@ -145,8 +148,14 @@ impl ApiKey {
     }
 
     /// Whether it has not expired.
-    pub fn is_live(&self, now: Moment) -> bool {
+    pub fn is_fresh(&self, now: Moment) -> bool {
         self.expires_at.is_none_or(|expires| expires > now)
+    }
+
+    /// Whether it opens anything of this user's: it is theirs, was not made dead with all others, and has not
+    /// expired.
+    pub fn is_live(&self, owner: &User, now: Moment) -> bool {
+        self.user_id == owner.id && self.generation == owner.keys_valid_after && self.is_fresh(now)
     }
 }
 
@@ -275,10 +284,11 @@ mod tests {
             prefix: "njk_AAAA".to_owned(),
             created_at: Moment::from_millis(1),
             expires_at: Some(Moment::from_millis(5_000)),
+            generation: None,
             last_used_at: None,
         };
-        assert!(key.is_live(Moment::from_millis(4_999)) && !key.is_live(Moment::from_millis(5_000)));
-        assert!(ApiKey { expires_at: None, ..key.clone() }.is_live(Moment::from_millis(i64::MAX)));
+        assert!(key.is_fresh(Moment::from_millis(4_999)) && !key.is_fresh(Moment::from_millis(5_000)));
+        assert!(ApiKey { expires_at: None, ..key.clone() }.is_fresh(Moment::from_millis(i64::MAX)));
         let written = serde_json::to_value(&key).unwrap();
         assert_eq!((&written["expiresAt"], &written["scopes"][0]), (&5.into(), &"read".into()));
         assert_eq!(serde_json::from_value::<ApiKey>(written).unwrap(), key);

@@ -41,6 +41,9 @@ pub struct User {
     /// as long as that still stands here.
     #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
     pub tokens_valid_after: Option<Moment>,
+    /// When all API keys were last made dead at once, in the same way.
+    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    pub keys_valid_after: Option<Moment>,
     /// When the account was deleted: from then on the user counts as absent, until all that was theirs is gone.
     #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Moment>,
@@ -53,14 +56,22 @@ pub struct User {
 
 impl User {
     /// The user with every token dead that was issued so far.
-    ///
-    /// The moment is never one that stood here before, or tokens of that time would live again: a machine's
-    /// clock may be behind the one that wrote it.
     #[must_use]
     pub fn without_tokens(self, now: Moment) -> Self {
-        let after = self.tokens_valid_after.map_or(now, |last| now.max(last.plus(Duration::from_millis(1))));
-        Self { tokens_valid_after: Some(after), ..self }
+        Self { tokens_valid_after: Some(later(self.tokens_valid_after, now)), ..self }
     }
+
+    /// The user with every API key dead that was made so far.
+    #[must_use]
+    pub fn without_keys(self, now: Moment) -> Self {
+        Self { keys_valid_after: Some(later(self.keys_valid_after, now)), ..self }
+    }
+}
+
+/// The present, but never a moment that stood there before, or credentials of that time would live again: a
+/// machine's clock may be behind the one that wrote it.
+fn later(last: Option<Moment>, now: Moment) -> Moment {
+    last.map_or(now, |last| now.max(last.plus(Duration::from_millis(1))))
 }
 
 /// The secret that signs a user's webhooks, sealed, and the one before it while a rotation lasts.
@@ -197,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_never_live_again() {
+    fn tokens_and_keys_never_live_again() {
         let id = "usr_018bcfe568007abcabababababababab".parse().unwrap();
         let user = User {
             id,
@@ -207,6 +218,7 @@ mod tests {
             role: Role::User,
             signing: None,
             tokens_valid_after: None,
+            keys_valid_after: None,
             deleted_at: None,
             created_at: Moment::from_millis(1),
             version: 1,
@@ -219,7 +231,9 @@ mod tests {
         assert_eq!(again.tokens_valid_after, Some(at(501)));
         let behind = again.without_tokens(at(100));
         assert_eq!(behind.tokens_valid_after, Some(at(502)));
-        assert_eq!(behind.without_tokens(at(900)).tokens_valid_after, Some(at(900)));
+        assert_eq!(behind.clone().without_tokens(at(900)).tokens_valid_after, Some(at(900)));
+        let keyless = behind.without_keys(at(100)).without_keys(at(100));
+        assert_eq!((keyless.keys_valid_after, keyless.tokens_valid_after), (Some(at(101)), Some(at(502))));
     }
 
     #[test]

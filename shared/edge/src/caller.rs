@@ -159,12 +159,15 @@ impl Sessions {
         let Some(key) = self.store.api_key(&digest).await? else {
             return Err(refuse(Code::Unauthorized, "the API key does not exist, or was revoked"));
         };
-        if !key.is_live(now) {
+        if !key.is_fresh(now) {
             return Err(refuse(Code::Unauthorized, "the API key has expired"));
         }
         let Some(user) = self.store.user(key.user_id).await? else {
             return Err(refuse(Code::Unauthorized, "the API key's user does not exist any more"));
         };
+        if !key.is_live(&user, now) {
+            return Err(refuse(Code::Unauthorized, "the API key was revoked, with all others of its user"));
+        }
         self.touch(&key, &digest, now).await;
         Ok(Caller { user, credential: Credential::Key { id: key.id, scopes: key.scopes } })
     }

@@ -32,10 +32,11 @@ pub enum KeyMade {
 }
 
 impl Store {
-    /// Writes a key under the digest of its text, in one transaction with its owner's next version.
+    /// Writes a key of its owner's present generation under the digest of its text, in one transaction with its
+    /// owner's next version.
     ///
     /// The version keeps two requests from both taking the last place, and a key from being made for a user who
-    /// is deleted at the same time. The index that is counted may lag by a moment, and so may the limit. A lost
+    /// is deleted, or whose keys are made dead, at the same time. The index that is counted may lag by a moment, and so may the limit. A lost
     /// answer: what stands under the digest is ours. A crash: all or nothing stands.
     pub async fn create_key(
         &self,
@@ -45,14 +46,15 @@ impl Store {
         now: Moment,
     ) -> Result<KeyMade, StoreError> {
         let (live, dead): (Vec<_>, Vec<_>) =
-            self.key_rows(owner.id).await?.into_iter().partition(|(_, key)| key.is_live(now));
+            self.key_rows(owner.id).await?.into_iter().partition(|(_, key)| key.is_live(owner, now));
         if live.len() >= MOST_KEYS {
             return Ok(KeyMade::TooMany);
         }
         // The table takes days to forget what has expired: nobody shall pile it up in the meantime.
         self.delete_keys(dead.into_iter().map(|(pk, _)| pk).collect()).await?;
+        let key = ApiKey { generation: owner.keys_valid_after, ..key.clone() };
         let mut item: Item =
-            to_item(key).map_err(|e| StoreError::unreadable("a key cannot be written", e))?;
+            to_item(&key).map_err(|e| StoreError::unreadable("a key cannot be written", e))?;
         item.extend(keys::key(keys::api_key(digest), keys::KEY));
         item.insert("listPk".to_owned(), keys::text(keys::key_cell(owner.id)));
         item.insert("listSk".to_owned(), keys::text(key.id.to_string()));
@@ -89,21 +91,44 @@ impl Store {
         self.get(keys::api_key(digest), keys::KEY).await?.map(read).transpose()
     }
 
-    /// A user's keys that have not expired, newest first. One that was made a moment ago may be missing.
-    pub async fn keys_of(&self, user: UserId, now: Moment) -> Result<Vec<ApiKey>, StoreError> {
-        let rows = self.key_rows(user).await?;
-        let mut found: Vec<_> = rows.into_iter().map(|(_, key)| key).filter(|key| key.is_live(now)).collect();
+    /// A user's live keys, newest first. One that was made a moment ago may be missing.
+    pub async fn keys_of(&self, owner: &User, now: Moment) -> Result<Vec<ApiKey>, StoreError> {
+        let rows = self.key_rows(owner.id).await?;
+        let keys = rows.into_iter().map(|(_, key)| key);
+        let mut found: Vec<_> = keys.filter(|key| key.is_live(owner, now)).collect();
         found.sort_by_key(|key| std::cmp::Reverse(key.id));
         Ok(found)
     }
 
     /// Deletes a user's key: it is dead at once. False if the user has none of that id.
-    pub async fn revoke_key(&self, user: UserId, id: KeyId, now: Moment) -> Result<bool, StoreError> {
-        let rows = self.key_rows(user).await?;
-        let found = rows.into_iter().find(|(_, key)| key.id == id && key.is_live(now));
+    pub async fn revoke_key(&self, owner: &User, id: KeyId, now: Moment) -> Result<bool, StoreError> {
+        let rows = self.key_rows(owner.id).await?;
+        let found = rows.into_iter().find(|(_, key)| key.id == id && key.is_live(owner, now));
         let Some((primary, _)) = found else { return Ok(false) };
         self.delete_keys(vec![primary]).await?;
         Ok(true)
+    }
+
+    /// Deletes the key whose text has that digest, also one that the index does not show yet. The key that it
+    /// was; `None` if it is not this user's.
+    pub async fn revoke_key_of(
+        &self,
+        owner: &User,
+        digest: &str,
+        now: Moment,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        let found = self.api_key(digest).await?.filter(|key| key.is_live(owner, now));
+        if found.is_some() {
+            self.delete_keys(vec![keys::key(keys::api_key(digest), keys::KEY)]).await?;
+        }
+        Ok(found)
+    }
+
+    /// Deletes those of a user's keys that are dead already. Doing it twice is the same as once.
+    pub async fn remove_dead_keys(&self, owner: &User, now: Moment) -> Result<(), StoreError> {
+        let rows = self.key_rows(owner.id).await?;
+        let dead = rows.into_iter().filter(|(_, key)| !key.is_live(owner, now));
+        self.delete_keys(dead.map(|(primary, _)| primary).collect()).await
     }
 
     /// Deletes all keys of a user. Doing it twice is the same as once.

@@ -32,6 +32,7 @@ pub fn user(bed: &Bed, name: &str) -> Persona {
         role: Role::User,
         signing: None,
         tokens_valid_after: None,
+        keys_valid_after: None,
         deleted_at: None,
         created_at: now,
         version: 1,

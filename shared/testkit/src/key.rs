@@ -22,6 +22,7 @@ pub async fn api_key(bed: &Bed, owner: UserId, scopes: &[Scope]) -> String {
         prefix: text.prefix(),
         created_at: now,
         expires_at: None,
+        generation: None,
         last_used_at: None,
     };
     let owner = bed.store().user(owner).await.unwrap().unwrap();

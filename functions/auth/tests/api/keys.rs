@@ -130,6 +130,19 @@ async fn keys_of_others_are_as_good_as_none() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_named_by_its_text_is_revoked_too() {
+    let stage = Stage::new().await;
+    let token = stage.token().await;
+    let (key, _) = stage.key(&token, &["read"]).await;
+    let (other, _) = stage.key(&token, &["read"]).await;
+    let gone = stage.with_token("DELETE", &format!("/keys/{key}"), &token).await;
+    assert_eq!((gone.status.as_u16(), &gone.body), (200, &json!({"message": "API key revoked"})));
+    assert_eq!(stage.with_token("GET", "/profile", &key).await.status, 401);
+    assert_eq!(stage.with_token("GET", "/profile", &other).await.status, 200);
+    assert_eq!(stage.with_token("DELETE", &format!("/keys/{key}"), &token).await.status, 404);
+}
+
+#[tokio::test]
 async fn an_expired_key_is_dead_whether_the_table_has_forgotten_it_or_not() {
     let stage = Stage::new().await;
     let token = stage.token().await;

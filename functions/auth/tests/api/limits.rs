@@ -57,6 +57,59 @@ async fn an_account_is_closed_for_a_while_after_ten_failures() {
     assert_eq!(stage.login("ada@example.com", PASSWORD).await.status, 200);
 }
 
+#[tokio::test]
+async fn the_failures_of_an_account_are_counted_together_by_whichever_name_it_is_called() {
+    let stage = Stage::new().await;
+    stage.register("Ada", "ada@example.com").await;
+    let guess = async |n: u8, member: &str, text: &str, password: &str| {
+        let body = serde_json::json!({member: text, "password": password}).to_string();
+        stage.post_from([203, 0, 113, n], "/login", body).await.status.as_u16()
+    };
+    let names = [("email", "ada@example.com"), ("userName", "ADA"), ("email", "Ada"), ("name", "ada")];
+    for n in 0..10u8 {
+        let (member, text) = names[usize::from(n) % names.len()];
+        assert_eq!(guess(n, member, text, "wrong").await, 401);
+    }
+    for (member, text) in names {
+        assert_eq!(guess(20, member, text, "wrong").await, 429, "{member} {text}");
+        assert_eq!(guess(20, member, text, PASSWORD).await, 429, "{member} {text}");
+    }
+    // A name that nobody has is counted by itself.
+    assert_eq!(guess(20, "userName", "Eve", "wrong").await, 401);
+}
+
+#[tokio::test]
+async fn a_refusal_tells_what_is_left_as_a_success_does() {
+    let stage = Stage::with(&[("RATE_LIMIT_WINDOW", "60000")]).await;
+    let standing = |got: &Got| {
+        let line = got.headers.get("ratelimit").unwrap_or_else(|| panic!("{got:?}"));
+        let policy = got.headers["ratelimit-policy"].to_str().unwrap().to_owned();
+        (got.status.as_u16(), line.to_str().unwrap().to_owned(), policy)
+    };
+    let told = |status: u16, scope: &str, left: u32| {
+        (status, format!("\"{scope}\";r={left};t=60"), format!("\"{scope}\";q=100;w=60"))
+    };
+    let session = stage.token().await;
+    assert_eq!(standing(&stage.register("Ada", "ada@example.com").await), told(409, "register", 98));
+    assert_eq!(standing(&stage.post("/register", "{}").await), told(400, "register", 97));
+    let weak = serde_json::json!({"name": "x", "email": "x@example.com", "password": "password1"});
+    assert_eq!(standing(&stage.post("/register", weak.to_string()).await), told(400, "register", 96));
+    assert_eq!(standing(&stage.login("ada@example.com", "wrong").await), told(401, "login", 98));
+    assert_eq!(standing(&stage.post("/login", "{}").await), told(400, "login", 97));
+    // Without an address, what asks for a password is counted for one of its own.
+    let next = crate::profile::NEXT;
+    let left = |got: &Got| standing(got).1.split(['=', ';']).nth(2).unwrap().parse::<u32>().unwrap();
+    for got in [
+        stage.change(&session, "wrong", next).await,
+        stage.change(&session, PASSWORD, PASSWORD).await,
+        stage.farewell(&session, "wrong").await,
+    ] {
+        assert!([400, 403].contains(&got.status.as_u16()) && left(&got) < 100, "{got:?}");
+    }
+    stage.bed.faults.plan(When::Always, Fault::Throttled, Some("GetItem"));
+    assert_eq!(standing(&stage.login("ada@example.com", PASSWORD).await), told(503, "login", 96));
+}
+
 /// Of so many at once, one more than the limit, one is refused; and a window later it passes.
 async fn exactly_one_of(stage: &Stage, max: usize, call: impl AsyncFn() -> Got) {
     let all = join_all((0..=max).map(|_| call())).await;

@@ -154,27 +154,96 @@ async fn what_a_new_password_may_be() {
 }
 
 #[tokio::test]
-async fn wrong_current_passwords_are_failed_logins() {
+async fn ten_wrong_passwords_of_a_session_close_what_asks_for_one_and_not_the_login() {
     let stage = Stage::new().await;
     let session = stage.token().await;
     for n in 0..10 {
-        let got = match n % 3 {
+        let got = match n % 2 {
             0 => stage.change(&session, "wrong", NEXT).await,
-            1 => stage.farewell(&session, "wrong").await,
-            _ => stage.login("ADA@example.com", "wrong").await,
+            _ => stage.farewell(&session, "wrong").await,
         };
-        assert!([401, 403].contains(&got.status.as_u16()), "{got:?}");
+        assert_eq!(got.status, 403, "{got:?}");
     }
-    for got in [
-        stage.change(&session, PASSWORD, NEXT).await,
-        stage.farewell(&session, PASSWORD).await,
-        stage.login("ada@example.com", PASSWORD).await,
-    ] {
+    for got in [stage.change(&session, PASSWORD, NEXT).await, stage.farewell(&session, PASSWORD).await] {
         assert_eq!((got.status.as_u16(), got.kind()), (429, "rate-limited"));
-        assert_eq!(got.headers["ratelimit-policy"], "\"login-failures\";q=10;w=900");
+        assert_eq!(got.headers["ratelimit-policy"], "\"password-failures\";q=10;w=900");
     }
+    assert_eq!(stage.login("ada@example.com", PASSWORD).await.status, 200);
     stage.bed.advance(Duration::from_secs(900));
     assert_eq!(stage.change(&session, PASSWORD, NEXT).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stranger_who_closes_the_login_keeps_nobody_from_the_account_that_is_open() {
+    let stage = Stage::new().await;
+    let session = stage.token().await;
+    for n in 0..10 {
+        let body = json!({"email": "ada@example.com", "password": "wrong"}).to_string();
+        assert_eq!(stage.post_from([203, 0, 113, n], "/login", body).await.status, 401);
+    }
+    assert_eq!(stage.login("ada@example.com", PASSWORD).await.status, 429);
+    let changed = stage.change(&session, PASSWORD, NEXT).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(stage.farewell(&token(&changed), NEXT).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_change_of_the_password_counts_the_keys_and_makes_them_dead_if_it_is_told_to() {
+    let stage = Stage::new().await;
+    let mut session = stage.token().await;
+    let make = async |session: &str| {
+        let made = stage.ask("POST", "/keys", session, json!({"name": "x", "scopes": ["read"]})).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        (made.body["key"].as_str().unwrap().to_owned(), made.body["id"].as_str().unwrap().to_owned())
+    };
+    let (key, id) = make(&session).await;
+    let change = async |session: &str, from: &str, to: &str, revoke: Value| {
+        let body = json!({"currentPassword": from, "newPassword": to, "revokeKeys": revoke});
+        stage.ask("POST", "/profile/password", session, body).await
+    };
+    assert_eq!(change(&session, PASSWORD, NEXT, json!("yes")).await.fault(), (400, "/revokeKeys"));
+    assert_eq!(change(&session, "wrong", NEXT, json!(true)).await.status, 403);
+    assert!(stage.lives(&key).await, "nobody makes them dead without the password");
+    let kept = change(&session, PASSWORD, NEXT, json!(false)).await;
+    assert_eq!((kept.status.as_u16(), &kept.body["liveKeys"]), (200, &json!(1)));
+    assert!(stage.lives(&key).await);
+    session = token(&kept);
+
+    // The table fails after the change: the keys are dead all the same, and stand in no list.
+    stage.bed.faults.plan(When::Always, Fault::Unreached, Some("DeleteItem"));
+    let done = change(&session, NEXT, PASSWORD, json!(true)).await;
+    assert_eq!((done.status.as_u16(), &done.body["liveKeys"]), (200, &json!(0)));
+    assert!(stage.bed.faults.strikes() > 0);
+    stage.bed.faults.clear();
+    session = token(&done);
+    let got = stage.with_token("GET", "/profile", &key).await;
+    assert_eq!((got.status.as_u16(), got.kind()), (401, "unauthorized"));
+    assert!(got.detail().contains("revoked"), "{}", got.detail());
+    assert_eq!(stage.with_token("GET", "/keys", &session).await.body, json!({"keys": []}));
+    assert_eq!(stage.with_token("DELETE", &format!("/keys/{id}"), &session).await.status, 404);
+
+    let (fresh, _) = make(&session).await;
+    assert!(stage.lives(&fresh).await && !stage.lives(&key).await);
+    let last = change(&session, PASSWORD, NEXT, json!(true)).await;
+    assert_eq!(last.body["liveKeys"], 0);
+    assert!(!stage.lives(&fresh).await, "at the same moment as it was made");
+}
+
+#[tokio::test]
+async fn of_keys_that_are_made_while_all_are_made_dead_none_lives() {
+    let stage = Stage::new().await;
+    let session = stage.token().await;
+    let body = json!({"currentPassword": PASSWORD, "newPassword": NEXT, "revokeKeys": true});
+    let wish = json!({"name": "x", "scopes": ["read"]});
+    let (changed, made) = tokio::join!(
+        stage.ask("POST", "/profile/password", &session, body),
+        join_all((0..8).map(|_| stage.ask("POST", "/keys", &session, wish.clone()))),
+    );
+    let keys: Vec<_> = made.iter().filter_map(|made| made.body["key"].as_str()).collect();
+    assert_eq!((changed.status.as_u16(), keys.is_empty()), (200, false), "{changed:?}");
+    for key in keys {
+        assert!(!stage.lives(key).await);
+    }
 }
 
 #[tokio::test]

@@ -145,6 +145,7 @@ impl House {
             role: Role::User,
             signing: signing.map(|signing| signing(id)),
             tokens_valid_after: None,
+            keys_valid_after: None,
             deleted_at: None,
             created_at: self.now(),
             version: 1,

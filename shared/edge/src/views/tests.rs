@@ -208,6 +208,7 @@ fn a_user_is_shown_without_what_is_secret() {
         role: Role::User,
         signing: None,
         tokens_valid_after: None,
+        keys_valid_after: None,
         deleted_at: None,
         created_at: Moment::from_millis(1_700_000_000_000),
         version: 1,

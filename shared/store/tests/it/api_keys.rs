@@ -27,6 +27,7 @@ pub(crate) fn draft(desk: &Desk, owner: &User) -> (ApiKey, String) {
         prefix: text.prefix(),
         created_at: desk.now(),
         expires_at: None,
+        generation: None,
         last_used_at: None,
     };
     (key, text.digest())
@@ -48,11 +49,11 @@ async fn a_key_is_found_by_its_digest_listed_and_revoked() {
     let (second, other, _) = made(&desk, &ann).await;
     assert_eq!(desk.sound.api_key(&digest).await.unwrap().as_ref(), Some(&first));
     assert_eq!(desk.sound.api_key("nothing").await.unwrap(), None);
-    assert_eq!(desk.sound.keys_of(ann.id, desk.now()).await.unwrap(), [second.clone(), first.clone()]);
-    assert_eq!(desk.sound.keys_of(bob.id, desk.now()).await.unwrap(), []);
-    assert!(!desk.sound.revoke_key(bob.id, first.id, desk.now()).await.unwrap());
-    assert!(desk.sound.revoke_key(ann.id, first.id, desk.now()).await.unwrap());
-    assert!(!desk.sound.revoke_key(ann.id, first.id, desk.now()).await.unwrap());
+    assert_eq!(desk.sound.keys_of(&ann, desk.now()).await.unwrap(), [second.clone(), first.clone()]);
+    assert_eq!(desk.sound.keys_of(&bob, desk.now()).await.unwrap(), []);
+    assert!(!desk.sound.revoke_key(&bob, first.id, desk.now()).await.unwrap());
+    assert!(desk.sound.revoke_key(&ann, first.id, desk.now()).await.unwrap());
+    assert!(!desk.sound.revoke_key(&ann, first.id, desk.now()).await.unwrap());
     assert_eq!(desk.sound.api_key(&digest).await.unwrap(), None);
     assert_eq!(desk.sound.api_key(&other).await.unwrap(), Some(second));
 }
@@ -67,10 +68,10 @@ async fn the_table_forgets_an_expired_key_and_so_do_its_lists() {
     let ann = User { version: 2, ..ann };
     desk.pass(59);
     assert_eq!(desk.bed.engine.sweep_ttl().unwrap(), 0);
-    assert_eq!(desk.sound.keys_of(ann.id, desk.now()).await.unwrap().len(), 1);
+    assert_eq!(desk.sound.keys_of(&ann, desk.now()).await.unwrap().len(), 1);
     desk.pass(1);
-    assert_eq!(desk.sound.keys_of(ann.id, desk.now()).await.unwrap(), []);
-    assert!(!desk.sound.revoke_key(ann.id, key.id, desk.now()).await.unwrap());
+    assert_eq!(desk.sound.keys_of(&ann, desk.now()).await.unwrap(), []);
+    assert!(!desk.sound.revoke_key(&ann, key.id, desk.now()).await.unwrap());
     assert_eq!(desk.sound.api_key(&digest).await.unwrap(), Some(key), "TTL lags");
     // The next key clears it away before the table does.
     made(&desk, &ann).await;
@@ -100,7 +101,7 @@ async fn of_many_at_once_no_more_are_made_than_are_allowed() {
     .await;
     assert_eq!(told.iter().filter(|told| **told == KeyMade::Made).count(), 1, "{told:?}");
     assert_eq!(told.iter().filter(|told| **told == KeyMade::TooMany).count(), 5, "{told:?}");
-    assert_eq!(desk.sound.keys_of(ann.id, desk.now()).await.unwrap().len(), MOST_KEYS);
+    assert_eq!(desk.sound.keys_of(&ann, desk.now()).await.unwrap().len(), MOST_KEYS);
 }
 
 #[tokio::test]
@@ -131,8 +132,52 @@ async fn its_last_use_is_noted_now_and_then_and_does_not_revive_it() {
     desk.bed.advance(Duration::from_millis(1));
     desk.sound.touch_key(&digest, desk.now(), before(&desk)).await.unwrap();
     assert_eq!(desk.sound.api_key(&digest).await.unwrap().unwrap().last_used_at, Some(desk.now()));
-    desk.sound.revoke_key(ann.id, key.id, desk.now()).await.unwrap();
+    desk.sound.revoke_key(&ann, key.id, desk.now()).await.unwrap();
     desk.sound.touch_key(&digest, desk.now(), desk.now()).await.unwrap();
+    assert_eq!(desk.sound.api_key(&digest).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn keys_of_an_earlier_generation_are_dead_wherever_they_stand() {
+    let desk = Desk::new().await;
+    let ann = owner(&desk, "ann").await;
+    let (first, digest, ann) = made(&desk, &ann).await;
+    let (late, other) = draft(&desk, &ann);
+    let next = User { version: ann.version + 1, ..ann.clone() }.without_keys(desk.now());
+    assert!(desk.sound.replace_user(&next).await.unwrap());
+    assert_eq!(desk.sound.create_key(&late, &other, &ann, desk.now()).await.unwrap(), KeyMade::Lost);
+    let stood = desk.sound.api_key(&digest).await.unwrap().unwrap();
+    assert!(stood.is_live(&ann, desk.now()) && !stood.is_live(&next, desk.now()));
+    assert_eq!(desk.sound.keys_of(&next, desk.now()).await.unwrap(), []);
+    assert!(!desk.sound.revoke_key(&next, first.id, desk.now()).await.unwrap());
+    assert_eq!(desk.sound.revoke_key_of(&next, &digest, desk.now()).await.unwrap(), None);
+    // Whatever its maker thought, a key is of the generation that its owner's record shows.
+    assert_eq!(desk.sound.create_key(&late, &other, &next, desk.now()).await.unwrap(), KeyMade::Made);
+    let alive = desk.sound.keys_of(&next, desk.now()).await.unwrap();
+    assert_eq!((alive.len(), alive[0].generation), (1, Some(desk.now())));
+    assert_eq!(desk.sound.api_key(&digest).await.unwrap(), None, "the dead one has made room");
+}
+
+#[tokio::test]
+async fn dead_keys_are_removed_and_a_key_goes_by_its_digest_if_it_is_its_owners() {
+    let desk = Desk::new().await;
+    let (ann, bob) = (owner(&desk, "ann").await, owner(&desk, "bob").await);
+    let (_, old, ann) = made(&desk, &ann).await;
+    let ann = User { version: ann.version + 1, ..ann }.without_keys(desk.now());
+    assert!(desk.sound.replace_user(&ann).await.unwrap());
+    let (key, digest) = draft(&desk, &ann);
+    desk.bed.faults.plan(When::Always, Fault::Throttled, Some("DeleteItem"));
+    assert!(matches!(desk.blunt.remove_dead_keys(&ann, desk.now()).await, Err(StoreError::Busy(_))));
+    desk.bed.faults.clear();
+    desk.sound.create_key(&key, &digest, &ann, desk.now()).await.unwrap();
+    for _ in 0..2 {
+        desk.sound.remove_dead_keys(&ann, desk.now()).await.unwrap();
+        assert_eq!(desk.sound.api_key(&old).await.unwrap(), None);
+    }
+    assert_eq!(desk.sound.revoke_key_of(&bob, &digest, desk.now()).await.unwrap(), None);
+    assert!(desk.sound.api_key(&digest).await.unwrap().is_some());
+    let gone = desk.sound.revoke_key_of(&ann, &digest, desk.now()).await.unwrap();
+    assert_eq!(gone.map(|gone| gone.id), Some(key.id));
     assert_eq!(desk.sound.api_key(&digest).await.unwrap(), None);
 }
 
@@ -149,7 +194,7 @@ async fn all_keys_of_a_user_go_and_those_of_others_stay() {
     assert!(matches!(desk.blunt.remove_keys_of(ann.id).await, Err(StoreError::Busy(_))));
     for _ in 0..2 {
         desk.sound.remove_keys_of(ann.id).await.unwrap();
-        assert_eq!(desk.sound.keys_of(ann.id, desk.now()).await.unwrap(), []);
+        assert_eq!(desk.sound.keys_of(&ann, desk.now()).await.unwrap(), []);
     }
     assert_eq!(desk.sound.api_key(&digest).await.unwrap(), Some(kept));
 }

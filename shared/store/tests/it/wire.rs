@@ -214,7 +214,7 @@ async fn accounts_and_keys() {
     desk.patient.create_key(&key, "digest", &ann.user, desk.now()).await.unwrap();
     desk.patient.api_key("digest").await.unwrap();
     desk.patient.touch_key("digest", desk.now(), desk.now()).await.unwrap();
-    desk.patient.revoke_key(ann.user.id, key.id, desk.now()).await.unwrap();
+    desk.patient.revoke_key(&ann.user, key.id, desk.now()).await.unwrap();
     same_as_before!("api_keys", requests(&desk));
     let name = UserName::parse("Anna").unwrap();
     let named = User { name: "Anna".to_owned(), version: 3, ..ann.user };

@@ -82,7 +82,7 @@ impl Scene {
 
     async fn key(&mut self, owner: &User, scopes: &[Scope]) {
         let text = testkit::api_key(&self.bed, owner.id, scopes).await;
-        let keys = self.bed.store().keys_of(owner.id, self.bed.now()).await.unwrap();
+        let keys = self.bed.store().keys_of(owner, self.bed.now()).await.unwrap();
         self.put("apiKey", &text);
         self.put("key", &keys[0].id.to_string());
     }
