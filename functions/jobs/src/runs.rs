@@ -40,7 +40,8 @@ struct Place {
 ///
 /// The run that is on, or the last one, comes first. The others come in the order of their ids: by the time at
 /// which they were started by hand, or were due. They are kept for `RETENTION_DAYS`.
-#[utoipa::path(get, path = "/jobs/{id}/runs", tag = "jobs", security(("bearer" = [])),
+#[utoipa::path(get, path = "/jobs/{id}/runs", operation_id = "runs_of_job", tag = "jobs",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The job's id"),
         ("limit" = Option<u32>, Query, description = "How many, 1 to 100; 20 without it"),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before")),

@@ -19,6 +19,8 @@ pub const API_KEY: &str = "apiKey";
 pub const SESSION: &str = "session";
 
 const PROBLEM: &str = "Problem";
+/// How a problem is sent, whatever a function says of its answers.
+const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// One document out of the functions' own. Every operation gets the problem as its default answer, and those
 /// that need a token a 401.
@@ -37,6 +39,7 @@ pub fn document(version: &str, parts: impl IntoIterator<Item = OpenApi>) -> Open
     }
     for item in whole.paths.paths.values_mut() {
         operations(item).for_each(add_problems);
+        operations(item).for_each(type_problems);
         operations(item).for_each(name_credentials);
     }
     add_components(whole.components.get_or_insert_with(Components::new));
@@ -66,7 +69,7 @@ fn add_components(components: &mut Components) {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(PROBLEM))).build();
     let answer = ResponseBuilder::new()
         .description("What went wrong (RFC 9457).")
-        .content("application/problem+json", content)
+        .content(PROBLEM_TYPE, content)
         .build();
     components.responses.insert(PROBLEM.to_owned(), answer.into());
 }
@@ -82,6 +85,16 @@ fn add_problems(operation: &mut Operation) {
     for code in codes {
         let answer = RefOr::Ref(Ref::from_response_name(PROBLEM));
         operation.responses.responses.entry(code.to_owned()).or_insert(answer);
+    }
+}
+
+fn type_problems(operation: &mut Operation) {
+    let answers = operation.responses.responses.iter_mut();
+    for (_, answer) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
+        let RefOr::T(answer) = answer else { continue };
+        if let Some(content) = answer.content.shift_remove("application/json") {
+            answer.content.insert(PROBLEM_TYPE.to_owned(), content);
+        }
     }
 }
 
@@ -106,7 +119,8 @@ mod tests {
     #[allow(dead_code, reason = "only its description is looked at")]
     fn open() {}
 
-    #[utoipa::path(get, path = "/closed", responses((status = 200)), security(("bearer" = [])))]
+    #[utoipa::path(get, path = "/closed", security(("bearer" = [])),
+        responses((status = 200, body = String), (status = 409, body = Document)))]
     #[allow(dead_code, reason = "only its description is looked at")]
     fn closed() {}
 
@@ -135,6 +149,9 @@ mod tests {
         assert_eq!(components["securitySchemes"]["bearer"]["scheme"], "bearer");
         assert_eq!(components["securitySchemes"]["apiKey"]["name"], "X-Api-Key");
         let closed = &whole["paths"]["/closed"];
+        let content = |code: &str| closed["get"]["responses"][code]["content"].as_object().unwrap().clone();
+        assert!(content("409").keys().eq(["application/problem+json"]));
+        assert!(!content("200").contains_key("application/problem+json"));
         assert_eq!(closed["get"]["security"], json!([{"bearer": []}, {"apiKey": []}]));
         assert_eq!(closed["delete"]["security"], json!([{"bearer": []}]));
         assert!(components["schemas"]["Problem"]["properties"]["requestId"].is_object());

@@ -31,17 +31,26 @@ async fn every_canonical_route_is_described_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn every_described_operation_answers_and_needs_a_token_where_it_says_so() {
+async fn every_described_operation_answers_and_needs_what_it_says_it_needs() {
     let house = House::new().await;
     let document = house.api.get("/openapi.json", "").await.json;
-    assert!(document["components"]["securitySchemes"]["bearer"].is_object());
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(
+        (&schemes["bearer"]["scheme"], &schemes["apiKey"]["name"]),
+        (&json!("bearer"), &json!("X-Api-Key"))
+    );
     for Operation { method, path, content } in operations(&document) {
         let what = format!("{method} {path}");
         let route =
             TABLE.iter().find(|route| route.method.eq_ignore_ascii_case(&method) && route.path == path);
-        let needs_token = !matches!(route.unwrap().access, Access::Public(_));
-        let secured = content["security"] == json!([{ "bearer": [] }]);
-        assert_eq!(secured, needs_token, "{what}: {}", content["security"]);
+        let access = route.unwrap().access;
+        let needs_token = !matches!(access, Access::Public(_));
+        let wanted = match (needs_token, access.scope()) {
+            (false, _) => Value::Null,
+            (true, None) => json!([{ "bearer": [] }]),
+            (true, Some(_)) => json!([{ "bearer": [] }, { "apiKey": [] }]),
+        };
+        assert_eq!(content["security"], wanted, "{what}");
         let answers: BTreeSet<_> = content["responses"].as_object().unwrap().keys().collect();
         assert!(answers.iter().any(|status| status.starts_with('2')), "{what}: {answers:?}");
 
@@ -58,6 +67,54 @@ async fn every_described_operation_answers_and_needs_a_token_where_it_says_so() 
                 "{what}: {told} is not described"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_is_described_as_a_problem() {
+    let house = House::new().await;
+    let document = house.api.get("/openapi.json", "").await.json;
+    for Operation { method, path, content } in operations(&document) {
+        let answers = content["responses"].as_object().unwrap();
+        assert!(answers.contains_key("default"), "{method} {path}");
+        for (status, answer) in answers.iter().filter(|(status, _)| !status.starts_with('2')) {
+            let place = answer["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
+            let answer = place.map_or(answer, |place| document.pointer(place).unwrap());
+            let shapes = answer["content"].as_object().unwrap_or_else(|| panic!("{method} {path} {status}"));
+            assert!(shapes.keys().eq(["application/problem+json"]), "{method} {path} {status}: {answer}");
+            let schema = &shapes["application/problem+json"]["schema"]["$ref"];
+            assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_bodies_that_are_read_are_described() {
+    let house = House::new().await;
+    let document = house.api.get("/openapi.json", "").await.json;
+    let described = operations(&document).filter(|one| one.content["requestBody"].is_object());
+    let described: BTreeSet<_> = described.map(|one| format!("{} {}", one.method, one.path)).collect();
+    let read = [
+        "delete /profile",
+        "patch /jobs/{id}",
+        "patch /profile",
+        "post /jobs",
+        "post /jobs/batch",
+        "post /keys",
+        "post /login",
+        "post /profile/password",
+        "post /register",
+        "post /schedules/preview",
+        "post /webhook-test",
+        "post /webhooks/secret/rotate",
+        "put /jobs/{id}",
+        "put /profile",
+    ];
+    assert_eq!(described, read.map(str::to_owned).into());
+    // What a schedule may be is told wherever one is.
+    for schema in ["NewJob", "JobChange", "PreviewRequest", "Job"] {
+        let schedule = &document["components"]["schemas"][schema]["properties"]["schedule"];
+        assert!(schedule.to_string().contains("#/components/schemas/Schedule"), "{schema}: {schedule}");
     }
 }
 
