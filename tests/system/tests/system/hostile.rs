@@ -1,4 +1,8 @@
 //! What nobody should send: each is answered with a problem that names the place, and none with a 5xx.
 
+mod accounts;
+mod any_schedule;
 mod bodies;
+mod mails;
 mod requests;
+mod schedules;

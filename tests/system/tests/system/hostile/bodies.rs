@@ -15,6 +15,12 @@ fn readers(job: &str) -> Vec<(Method, String)> {
         (Method::POST, "/jobs/batch".to_owned()),
         (Method::PUT, format!("/jobs/{job}")),
         (Method::PATCH, format!("/jobs/{job}")),
+        (Method::POST, "/schedules/preview".to_owned()),
+        (Method::PUT, "/profile".to_owned()),
+        (Method::PATCH, "/profile".to_owned()),
+        (Method::DELETE, "/profile".to_owned()),
+        (Method::POST, "/profile/password".to_owned()),
+        (Method::POST, "/keys".to_owned()),
     ];
     all.extend(all.clone().into_iter().map(|(method, path)| (method, format!("/api{path}"))));
     all
@@ -118,7 +124,7 @@ async fn members_of_wrong_types_and_sizes_are_named() {
             let text = text.trim();
             !text.is_empty() && text.chars().count() <= 255 && !text.chars().any(char::is_control)
         }),
-        "maxRetries" => *value == json!(7),
+        "maxRetries" | "timeoutSeconds" => *value == json!(7),
         "run" => value.is_boolean(),
         "webhookSecret" => value.as_str().is_some_and(|text| (16..=128).contains(&text.len())),
         _ => false,
@@ -130,6 +136,7 @@ async fn members_of_wrong_types_and_sizes_are_named() {
         "parameters",
         "priority",
         "maxRetries",
+        "timeoutSeconds",
         "run",
         "webhookUrl",
         "webhookSecret",
@@ -151,6 +158,10 @@ async fn members_of_wrong_types_and_sizes_are_named() {
                     continue;
                 }
                 let pointer = format!("/{}", member.replace('~', "~0").replace('/', "~1"));
+                if member == "schedule" && value.is_object() {
+                    assert!(reply.problem(400, &what).unwrap().starts_with("/schedule/"), "{what}");
+                    continue;
+                }
                 assert_eq!(reply.problem(400, &what), Some(pointer.as_str()), "{what}");
                 assert_eq!(reply.json["errors"].as_array().unwrap().len(), 1, "{what}: {}", reply.json);
             }

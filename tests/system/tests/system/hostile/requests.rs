@@ -46,6 +46,8 @@ async fn parameters_that_cannot_be_taken_are_named() {
         ("sort=createdAt:sideways".to_owned(), "sort"),
         ("include=secret".to_owned(), "include"),
         ("userId=me".to_owned(), "userId"),
+        ("scope=everything".to_owned(), "scope"),
+        ("scope=all&page=1".to_owned(), "page"),
         ("ids=1".to_owned(), "ids"),
         (format!("ids={ids},job_"), "ids"),
         (format!("ids={}", hundred_and_one.join(",")), "ids"),
@@ -66,6 +68,11 @@ async fn parameters_that_cannot_be_taken_are_named() {
         let next = house.api.get(&format!("{path}?limit=1&cursor={cursor}"), token).await;
         assert_eq!(next.json["jobs"].as_array().unwrap().len(), 1, "{next:?}");
     }
+    let runs = format!("/jobs/{}/runs", house.api.job(token, json!({ "taskName": "c" })).await);
+    for query in ["limit=0", "limit=101", "limit=1.5", "cursor=forged", &format!("cursor={cursor}")] {
+        let reply = house.api.get(&format!("{runs}?{query}"), token).await;
+        assert_eq!(reply.problem(400, &runs), query.split('=').next(), "{query}");
+    }
     for query in ["limit=-1", "limit=101", "state=odd", "cursor=forged", "userId=me"] {
         for path in ["/deliveries", "/get-logs"] {
             let reply = house.api.get(&format!("{path}?{query}"), token).await;
@@ -83,8 +90,15 @@ async fn parameters_that_cannot_be_taken_are_named() {
         &"9".repeat(9_000),
         "usr_018bcfe568007abcabababababababab",
     ] {
-        for path in [format!("/jobs/{id}/logs"), format!("/jobs/{id}/run"), format!("/get-logs/{id}x")] {
-            let method = if path.ends_with("/run") { Method::POST } else { Method::GET };
+        for (method, path) in [
+            (Method::GET, format!("/jobs/{id}/logs")),
+            (Method::GET, format!("/jobs/{id}/runs")),
+            (Method::POST, format!("/jobs/{id}/run")),
+            (Method::POST, format!("/jobs/{id}/pause")),
+            (Method::POST, format!("/jobs/{id}/resume")),
+            (Method::GET, format!("/get-logs/{id}x")),
+            (Method::DELETE, format!("/keys/{id}x")),
+        ] {
             let reply = house.api.call(method, &path, token, &Value::Null).await;
             reply.problem(404, &path);
         }
