@@ -1,8 +1,8 @@
-//! One job's way through the functions, and bad input on the way.
+//! Two jobs' ways through the functions, one run by hand and one by its schedule, and bad input on the way.
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::engine::{Engine, with_body};
 use super::events::Events;
@@ -34,7 +34,7 @@ pub(super) fn walk(emulator: &Path, engine: &Engine) -> Result<(), Failure> {
         "jobs/create-deeply-nested.v1",
     ];
     ask_all(&jobs, &events, &bad)?;
-    let created = ask_with_hook(&jobs, &events, &hook.url())?;
+    let created = ask_with(&jobs, &events, "jobs/create.v2", |body| body["webhookUrl"] = hook.url().into())?;
     let job = text(&created, "jobId")?;
     events.put("job", &job);
     ask_all(&jobs, &events, &["jobs/list.v2", "jobs/get.v1", "jobs/list-forged-cursor.v2"])?;
@@ -62,12 +62,48 @@ pub(super) fn walk(emulator: &Path, engine: &Engine) -> Result<(), Failure> {
     if !delivered.body.contains(&job) {
         return Err(Failure::new(format!("the webhook tells of another job: {}", delivered.body)));
     }
-    let read = ask(&jobs, &events, "jobs/get.v2")?;
-    match read["status"].as_str() {
-        Some("completed") => {
-            println!("ok: the job was completed and its webhook delivered");
+    is_completed(&jobs, &events)?;
+    println!("ok: the job was completed and its webhook delivered");
+
+    schedule(&jobs, &mut events)?;
+    let scheduler = start("scheduler")?;
+    ask_all(&scheduler, &events, &["scheduler/tick"])?;
+    drop(scheduler);
+    let worker = start("worker")?;
+    // One message is of the function that wrote the job, and one of the tick: they start it once.
+    for _ in 0..2 {
+        let message = engine.receive("JOBS_MEDIUM_QUEUE_URL")?;
+        handle(&worker, &events, "worker/fire", &message)?;
+    }
+    drop(worker);
+    is_completed(&jobs, &events)?;
+    let runs = ask(&jobs, &events, "jobs/runs.v1")?;
+    match runs["runs"].as_array().map(Vec::as_slice) {
+        Some([run]) if run["scheduledFor"].is_string() => {
+            println!("ok: the scheduled job was announced and completed, once");
             Ok(())
         }
+        _ => Err(Failure::new(format!("there should be one run, of the schedule: {runs}"))),
+    }
+}
+
+/// Creates a job that comes by itself in a few seconds, and lets the events be about it from now on.
+fn schedule(jobs: &Function, events: &mut Events) -> Result<(), Failure> {
+    let soon = json!({ "schedule": { "recurrence": { "interval": "PT6S" } }, "count": 1 });
+    let preview = ask_with(jobs, events, "jobs/preview.v2", |body| *body = soon)?;
+    let starts = text(&preview["occurrences"][0], "utc")?;
+    let created = ask_with(jobs, events, "jobs/create-one-time.v1", |body| {
+        body["priority"] = "medium".into();
+        body["schedule"]["startTime"] = starts.into();
+    })?;
+    events.put("job", text(&created, "jobId")?);
+    Ok(())
+}
+
+fn is_completed(jobs: &Function, events: &Events) -> Result<(), Failure> {
+    let read = ask(jobs, events, "jobs/get.v2")?;
+    match read["status"].as_str() {
+        Some("completed") => Ok(()),
         _ => Err(Failure::new(format!("the job should be completed: {read}"))),
     }
 }
@@ -81,13 +117,17 @@ fn ask(function: &Function, events: &Events, name: &str) -> Result<Value, Failur
     invoke(function, events, name, &events.event(name)?)
 }
 
-/// The sample of a creation, with a receiver's URL for the webhook.
-fn ask_with_hook(function: &Function, events: &Events, url: &str) -> Result<Value, Failure> {
-    let name = "jobs/create.v2";
+/// A sample with another body.
+fn ask_with(
+    function: &Function,
+    events: &Events,
+    name: &str,
+    turn: impl FnOnce(&mut Value),
+) -> Result<Value, Failure> {
     let mut event = events.event(name)?;
     let mut body: Value =
         event["body"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    body["webhookUrl"] = url.into();
+    turn(&mut body);
     event["body"] = body.to_string().into();
     invoke(function, events, name, &event)
 }
