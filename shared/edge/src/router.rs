@@ -5,12 +5,14 @@
 //! request; every answer says that it is not to be kept or guessed at.
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use boot::clock::OsEntropy;
+use domain::api_key::KeyText;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -23,6 +25,9 @@ use crate::code::Code;
 use crate::cors::CorsPolicy;
 use crate::problem::Problem;
 use crate::trace::RequestId;
+
+/// The longest part of a path that is logged as it came; an id is shorter, and a secret is not.
+const LONGEST_PART: usize = 40;
 
 /// The header that names the request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,7 +53,7 @@ async fn answer(mut request: Request, next: Next) -> Response {
         "request",
         request_id = id.as_str(),
         method = %request.method(),
-        path = request.uri().path(),
+        path = %loggable(request.uri().path()),
     );
     let start = tokio::time::Instant::now();
     async move {
@@ -94,6 +99,18 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
         .unwrap_or_default();
     tracing::error!(panic = text, "a handler panicked");
     Problem::internal().respond(None)
+}
+
+/// The path as the log may have it: without what could be a secret that was put there by mistake, such as the
+/// text of a key in the place of its id, whole or in part, also spelt with escapes.
+fn loggable(path: &str) -> Cow<'_, str> {
+    let harmless =
+        |part: &str| part.len() <= LONGEST_PART && !part.contains('%') && !part.contains(KeyText::MARK);
+    if path.split('/').all(harmless) {
+        return Cow::Borrowed(path);
+    }
+    let parts: Vec<_> = path.split('/').map(|part| if harmless(part) { part } else { "***" }).collect();
+    Cow::Owned(parts.join("/"))
 }
 
 /// The URI that the routes know; `None` if it is the one that came.

@@ -1,3 +1,6 @@
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
 use axum::body::Body;
 use axum::routing::{get, post};
 use http::StatusCode;
@@ -154,4 +157,60 @@ async fn api_gateway_tells_the_stage_and_the_request_id_in_both_versions() {
         assert_eq!(answer.headers()[REQUEST_ID], id);
         assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), told);
     }
+}
+
+#[test]
+fn a_path_is_logged_without_what_could_be_a_secret() {
+    let key = format!("njk_{}A", "x".repeat(42));
+    let token = format!("eyJhbGciOiJIUzI1NiJ9.{}", "e".repeat(60));
+    for (path, told) in [
+        ("/".to_owned(), "/".to_owned()),
+        (format!("/jobs/{JOB}/run"), format!("/jobs/{JOB}/run")),
+        ("/docs/errors/idempotency-key-reused".to_owned(), "/docs/errors/idempotency-key-reused".to_owned()),
+        (format!("/keys/{key}"), "/keys/***".to_owned()),
+        (format!("/keys/{}", &key[..12]), "/keys/***".to_owned()),
+        (format!("/keys/{}", &key[4..]), "/keys/***".to_owned()),
+        (format!("/{key}/x/"), "/***/x/".to_owned()),
+        ("/keys/%6ejk_abc".to_owned(), "/keys/***".to_owned()),
+        (format!("/jobs/Bearer%20{token}"), "/jobs/***".to_owned()),
+        (format!("/jobs/{token}/logs"), "/jobs/***/logs".to_owned()),
+    ] {
+        assert_eq!(loggable(&path), told);
+    }
+}
+
+/// Where a test's log goes.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_line_of_the_log_has_a_key_that_stood_in_the_path() {
+    let paper = Paper::default();
+    let writer = paper.clone();
+    let log =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(log.finish());
+    let secret = "x".repeat(42);
+    for path in
+        [format!("/jobs/njk_{secret}A"), format!("/keyz/njk_{secret}A"), format!("/njk_{secret}A?q=1")]
+    {
+        assert_eq!(get_path(&path).await.0, 404);
+    }
+    assert_eq!(get_path(&format!("/jobs/{JOB}")).await.0, 200);
+    let log = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("answered") && log.contains(&format!("/jobs/{JOB}")) && log.contains("/jobs/***"),
+        "{log}"
+    );
+    assert!(!log.contains(&secret), "{log}");
 }
