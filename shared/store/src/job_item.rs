@@ -147,7 +147,12 @@ pub(crate) fn write(job: &Job, shards: Shards) -> Result<Item, StoreError> {
 }
 
 /// The job in an item of the table or in a row of the `list` index, which carries less.
-pub(crate) fn read(item: Item) -> Result<Job, StoreError> {
+pub(crate) fn read(mut item: Item) -> Result<Job, StoreError> {
+    if !item.contains_key("userId") {
+        let cell = item.get("listPk").and_then(|cell| cell.as_s().ok());
+        let owner = cell.and_then(|cell| cell.split('#').next()).map(keys::text);
+        item.extend(owner.map(|owner| ("userId".to_owned(), owner)));
+    }
     let item: JobItem = from_item(item).map_err(|e| StoreError::unreadable("a job cannot be read", e))?;
     let run = match (item.run_id, item.started_at) {
         (Some(id), Some(started_at)) => Some(Run {

@@ -15,12 +15,14 @@ pub const LIST_INDEX: &str = "list";
 pub const DUE_INDEX: &str = "due";
 /// The attribute by which the table forgets.
 pub const TTL_ATTRIBUTE: &str = "expiresAt";
+/// How many attributes an index may carry
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Projection.html>).
+pub const MOST_CARRIED: usize = 20;
 /// Attributes that key a table or an index.
 pub const KEY_ATTRIBUTES: [&str; 6] = ["pk", "sk", "listPk", "listSk", "duePk", "dueSk"];
-/// What a row of `list` carries besides its keys.
-pub const LIST_PROJECTION: [&str; 26] = [
+/// What a row of `list` carries besides its keys. DynamoDB takes 20 names an index: whose a job is stands in its key.
+pub const LIST_PROJECTION: [&str; MOST_CARRIED] = [
     "id",
-    "userId",
     "taskName",
     "type",
     "priority",
@@ -29,7 +31,6 @@ pub const LIST_PROJECTION: [&str; 26] = [
     "maxRetries",
     "timeoutSeconds",
     "schedule",
-    "scheduleRev",
     "attempt",
     "runId",
     "nextRunAt",
@@ -41,10 +42,6 @@ pub const LIST_PROJECTION: [&str; 26] = [
     "completedAt",
     "search",
     "expiresAt",
-    "jobId",
-    "endpointId",
-    "event",
-    "state",
 ];
 /// What a row of `due` carries besides its keys.
 pub const DUE_PROJECTION: [&str; 5] = ["id", "userId", "priority", "scheduleRev", "nextRunAt"];
