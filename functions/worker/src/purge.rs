@@ -1,5 +1,6 @@
 //! Removing what a deleted job, or a deleted account, left behind.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::id::{JobId, UserId};
@@ -7,13 +8,19 @@ use domain::job::Priority;
 use domain::life;
 use domain::message::JobMessage;
 use domain::time::Moment;
+use futures::StreamExt;
+use futures::stream;
 use queue::{Handled, QueueError};
 use store::{Replaced, StoreError};
 
 use crate::{MOST_RACES, PAUSE, Worker, absent};
 
-/// How many jobs of an account one message removes: a few seconds' work.
-const JOBS_A_ROUND: usize = 100;
+/// How many jobs of an account one look at the index finds.
+const JOBS_A_LOOK: usize = 500;
+/// How many of them are removed at the same time.
+const JOBS_AT_ONCE: usize = 16;
+/// How long one message removes jobs: half of what an invocation has.
+const WORK: Duration = Duration::from_secs(30);
 /// How many records of a job one message removes: some seconds' work.
 const RECORDS_A_ROUND: usize = 2_500;
 /// The index shows what was written a moment ago, and requests that were under way have ended: after so long
@@ -25,6 +32,16 @@ const MARK: Duration = Duration::from_secs(24 * 3_600);
 const NEVER_EXPIRED: Moment = Moment::from_millis(0);
 /// How many empty looks, one after another, mean that nothing is left.
 const EMPTY_LOOKS: u32 = 2;
+
+/// Why the removal of an account's jobs stopped.
+enum Stop {
+    /// The index shows none.
+    Empty,
+    /// The index shows jobs that are removed already: it will have followed in a moment.
+    Behind,
+    /// The message has had its time.
+    Late,
+}
 
 impl Worker {
     /// Removes what hangs on a deleted job. The message is sent before the job is marked: if the mark does not
@@ -53,7 +70,8 @@ impl Worker {
         })
     }
 
-    /// Removes some jobs of a user who has deleted the account; the last round removes the user.
+    /// Removes the jobs of a user who has deleted the account, as many as there is time for; the last round
+    /// removes the user.
     ///
     /// The message was sent before the mark: without the mark nothing is done. Each round sends the next before
     /// it is acknowledged: after a crash a round is done again, which does no harm.
@@ -62,11 +80,11 @@ impl Worker {
             Some(user) if user.deleted_at.is_some() => {}
             _ => return Ok(Handled::Done),
         }
-        let jobs = self.store.some_jobs_of(id, JOBS_A_ROUND).await?;
-        for job in &jobs {
-            self.remove(id, *job).await?;
-        }
-        let (looks, delay) = if jobs.is_empty() { (looks + 1, SETTLED) } else { (0, Duration::ZERO) };
+        let (looks, delay) = match self.remove_jobs(id).await? {
+            Stop::Empty => (looks + 1, SETTLED),
+            Stop::Behind => (0, PAUSE),
+            Stop::Late => (0, Duration::ZERO),
+        };
         if looks < EMPTY_LOOKS {
             let next = JobMessage::PurgeUser { user_id: id, round: looks };
             let sent: Result<(), QueueError> = self.jobs.send(Priority::Low, id, &next, delay).await;
@@ -84,20 +102,50 @@ impl Worker {
         Ok(Handled::Done)
     }
 
-    /// Deletes a job as its owner would: the message that removes the rest, then the mark.
+    /// Removes jobs, some at a time, until the index shows no other or the time is over. One that cannot be
+    /// removed keeps none of the others; that there was one is told in the end, so that the message comes again.
+    async fn remove_jobs(&self, owner: UserId) -> Result<Stop, StoreError> {
+        let end = self.ambient.now().plus(WORK);
+        let mut known = HashSet::new();
+        let mut failed = None;
+        let stop = loop {
+            let found = self.store.some_jobs_of(owner, JOBS_A_LOOK).await?;
+            if found.is_empty() {
+                break Stop::Empty;
+            }
+            let fresh: Vec<JobId> = found.into_iter().filter(|job| known.insert(*job)).collect();
+            if fresh.is_empty() {
+                break Stop::Behind;
+            }
+            let in_time = fresh.into_iter().take_while(|_| self.ambient.now() < end);
+            let mut removed = stream::iter(in_time)
+                .map(|job| async move { (job, self.remove(owner, job).await) })
+                .buffer_unordered(JOBS_AT_ONCE);
+            while let Some((job, outcome)) = removed.next().await {
+                if let Err(error) = outcome {
+                    tracing::warn!(user = %owner, %job, %error, "a job of a deleted account was not removed");
+                    failed = failed.or(Some(error));
+                }
+            }
+            if self.ambient.now() >= end {
+                break Stop::Late;
+            }
+        };
+        failed.map_or(Ok(stop), Err)
+    }
+
+    /// Deletes a job as its owner would: the message that removes the rest, then the mark. A job that has its
+    /// mark has had its message.
     async fn remove(&self, owner: UserId, id: JobId) -> Result<(), StoreError> {
+        let Some(mut job) = self.store.job(id, NEVER_EXPIRED).await? else { return Ok(()) };
         let purge = JobMessage::Purge { job_id: id };
         let sent = self.jobs.send(Priority::Low, owner, &purge, SETTLED).await;
         sent.map_err(|error| StoreError::Busy(format!("a queue failed: {error}")))?;
-        let mut found = self.store.job(id, NEVER_EXPIRED).await?;
         for _ in 0..MOST_RACES {
-            let Some(job) = found else { return Ok(()) };
             let next = life::delete(&job, self.ambient.now(), MARK);
             match self.store.replace_job(&next).await? {
-                Replaced::Written => return Ok(()),
-                Replaced::Lost(current) => {
-                    found = current.map(|job| *job).filter(|job| job.deleted_at.is_none());
-                }
+                Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
+                Replaced::Written | Replaced::Lost(_) => return Ok(()),
             }
         }
         Err(StoreError::Busy("others kept writing the job".to_owned()))
