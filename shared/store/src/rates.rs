@@ -9,6 +9,9 @@ use domain::time::Moment;
 
 use crate::{Item, Store, StoreError, keys};
 
+/// The sort key of what is counted.
+pub(crate) const COUNT: &str = "COUNT";
+
 /// A window of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -67,15 +70,29 @@ impl Store {
         window: Window,
         limit: u64,
     ) -> Result<Count, StoreError> {
+        self.count_many_in_window(scope, subject, window, 1, limit).await
+    }
+
+    /// Counts so many more, all of them or none: none if they would pass the limit. Exact as
+    /// [`count_in_window`](Self::count_in_window), at the same cost.
+    pub async fn count_many_in_window(
+        &self,
+        scope: &str,
+        subject: &str,
+        window: Window,
+        many: u64,
+        limit: u64,
+    ) -> Result<Count, StoreError> {
+        let Some(before) = limit.checked_sub(many) else { return Ok(Count::Refused) };
         let sent = self
             .client
             .update_item()
             .table_name(self.table())
-            .set_key(Some(keys::key(row(scope, subject, window), "COUNT")))
-            .update_expression("ADD used :one SET expiresAt = :expires")
-            .condition_expression("attribute_not_exists(used) OR used < :limit")
-            .expression_attribute_values(":one", keys::number(1))
-            .expression_attribute_values(":limit", keys::number(limit))
+            .set_key(Some(keys::key(row(scope, subject, window), COUNT)))
+            .update_expression("ADD used :many SET expiresAt = :expires")
+            .condition_expression("attribute_not_exists(used) OR used <= :before")
+            .expression_attribute_values(":many", keys::number(many))
+            .expression_attribute_values(":before", keys::number(before))
             .expression_attribute_values(":expires", expires(window))
             .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
             .send()
@@ -87,6 +104,33 @@ impl Store {
             Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => {
                 Ok(Count::Refused)
             }
+            Err(e) => Err(StoreError::sdk(e)),
+        }
+    }
+
+    /// Takes back what was counted and turned out not to count. No count falls below nothing.
+    ///
+    /// A lost answer may take it back twice, to the caller's advantage.
+    pub async fn uncount_in_window(
+        &self,
+        scope: &str,
+        subject: &str,
+        window: Window,
+        many: u64,
+    ) -> Result<(), StoreError> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(self.table())
+            .set_key(Some(keys::key(row(scope, subject, window), COUNT)))
+            .update_expression("SET used = used - :many")
+            .condition_expression("used >= :many")
+            .expression_attribute_values(":many", keys::number(many))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(()),
             Err(e) => Err(StoreError::sdk(e)),
         }
     }
@@ -107,7 +151,7 @@ impl Store {
             .client
             .update_item()
             .table_name(self.table())
-            .set_key(Some(keys::key(row(scope, subject, window), "COUNT")))
+            .set_key(Some(keys::key(row(scope, subject, window), COUNT)))
             .update_expression("ADD used :one, held :one SET expiresAt = :expires")
             .condition_expression("attribute_not_exists(used) OR used < :limit")
             .expression_attribute_values(":one", keys::number(1))
@@ -146,7 +190,7 @@ impl Store {
             .client
             .update_item()
             .table_name(self.table())
-            .set_key(Some(keys::key(row(scope, subject, window), "COUNT")))
+            .set_key(Some(keys::key(row(scope, subject, window), COUNT)))
             .update_expression(update)
             .condition_expression("held > :none")
             .expression_attribute_values(":less", keys::number(-1))
@@ -162,12 +206,12 @@ impl Store {
 
     /// How many were counted in the window so far.
     pub async fn window_count(&self, scope: &str, subject: &str, window: Window) -> Result<u64, StoreError> {
-        let item = self.get(row(scope, subject, window), "COUNT").await?;
+        let item = self.get(row(scope, subject, window), COUNT).await?;
         Ok(item.map_or(0, |row| number(&row, "used")))
     }
 }
 
-fn number(row: &Item, name: &str) -> u64 {
+pub(crate) fn number(row: &Item, name: &str) -> u64 {
     row.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or(0)
 }
 

@@ -32,6 +32,27 @@ async fn fifty_at_once_and_exactly_the_limit_passes() {
 }
 
 #[tokio::test]
+async fn many_count_together_or_not_at_all() {
+    let desk = Desk::new().await;
+    let window = window(&desk);
+    let some = async |many| desk.sound.count_many_in_window("mail", "ann", window, many, 100).await.unwrap();
+    assert_eq!(some(101).await, Count::Refused);
+    let all = join_all((0..20).map(|_| some(30))).await;
+    assert_eq!(all.iter().filter(|count| **count != Count::Refused).count(), 3);
+    assert_eq!(some(11).await, Count::Refused);
+    assert_eq!(some(10).await, Count::Allowed { used: 100 });
+    let back = async |many| desk.sound.uncount_in_window("mail", "ann", window, many).await.unwrap();
+    back(40).await;
+    assert_eq!(some(41).await, Count::Refused);
+    assert_eq!(some(40).await, Count::Allowed { used: 100 });
+    // More than there is cannot be taken back, and nothing can where nothing was counted.
+    back(101).await;
+    desk.sound.uncount_in_window("mail", "bob", window, 1).await.unwrap();
+    assert_eq!(desk.sound.window_count("mail", "ann", window).await.unwrap(), 100);
+    assert_eq!(desk.sound.count_in_window("run", "ann", window, 0).await.unwrap(), Count::Refused);
+}
+
+#[tokio::test]
 async fn each_scope_subject_and_window_counts_for_itself() {
     let desk = Desk::new().await;
     let one = window(&desk);
