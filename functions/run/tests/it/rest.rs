@@ -62,8 +62,16 @@ async fn what_was_announced_before_the_pause_starts_nothing() {
     counter.ask(&job, "pause").await;
     counter.pass(60);
     let run = domain::id::RunId::of_occurrence(job.id, due_at);
-    let accepted =
-        |job: &Job| life::accept(job, run, Trigger::Fire { rev: 1, due_at }, 1, false, counter.present());
+    let accepted = |job: &Job| {
+        life::accept(
+            job,
+            run,
+            Trigger::Fire { rev: 1, due_at },
+            1,
+            std::time::Duration::ZERO,
+            counter.present(),
+        )
+    };
     assert_eq!(accepted(&counter.read(&job).await), Verdict::Stale);
     assert!(matches!(accepted(&job), Verdict::Claim { .. }), "it would have started the job");
 }
@@ -119,7 +127,9 @@ async fn a_schedule_that_ended_in_its_pause_ends_the_job_and_that_is_told() {
     let sent = counter.messages(Priority::Low).await;
     assert_eq!(sent, [JobMessage::run(job.id, run, 0)]);
     // The worker finds the run ended and sends what it owes; without the write it would find nothing.
-    let told = |job: &Job| life::accept(job, run, Trigger::Run { version: 0 }, 1, false, counter.present());
+    let told = |job: &Job| {
+        life::accept(job, run, Trigger::Run { version: 0 }, 1, std::time::Duration::ZERO, counter.present())
+    };
     assert_eq!(told(&ended), Verdict::Settle);
     assert_eq!(told(&job), Verdict::Stale);
 }

@@ -108,7 +108,7 @@ async fn a_recurring_job_is_announced_occurrence_by_occurrence() {
         let (table, run) = (job.timetable.clone().unwrap(), runs(&announced[announced.len() - 1..]));
         let trigger = life::Trigger::Fire { rev: table.rev, due_at: table.due().unwrap() };
         let at = Present { now: tower.now(), keep: None };
-        let verdict = life::accept(&job, *run.first().unwrap(), trigger, 7, false, at);
+        let verdict = life::accept(&job, *run.first().unwrap(), trigger, 7, std::time::Duration::ZERO, at);
         let life::Verdict::Claim { next } = verdict else { panic!("{verdict:?}") };
         let held = tower.replace(*next).await;
         let attempt = life::Attempt { run: *run.first().unwrap(), number: 1 };

@@ -32,7 +32,7 @@ async fn a_schedule_that_is_edited_meanwhile_is_announced_by_the_next_tick() {
     let job = tower.job(60).await;
     let other = json!({"type": "one-time", "startTime": tower.later(100).to_string()});
     let other = Schedule::parse(&other, "/schedule", tower.now()).unwrap();
-    let edited = life::reschedule(&job, Some(other), tower.now());
+    let edited = life::reschedule(&job, Some(other), life::Present { now: tower.now(), keep: None });
     assert_eq!(tick_while(&tower, edited.clone()).await, outrun());
     let next = tower.tick().await;
     assert_eq!((next.sent, next.moved), (1, 1));
@@ -44,7 +44,7 @@ async fn a_schedule_that_is_edited_meanwhile_is_announced_by_the_next_tick() {
     let trigger = life::Trigger::Fire { rev: table.rev, due_at: table.next.unwrap() };
     let run = *runs(&received[..1]).first().unwrap();
     let at = Present { now: tower.now(), keep: None };
-    assert_eq!(life::accept(&edited, run, trigger, 7, false, at), life::Verdict::Stale);
+    assert_eq!(life::accept(&edited, run, trigger, 7, std::time::Duration::ZERO, at), life::Verdict::Stale);
 }
 
 #[tokio::test]
@@ -54,7 +54,9 @@ async fn a_job_that_leaves_the_index_meanwhile_does_not_come_back() {
     let started = tower.job(0).await;
     let run = *runs(&[message_of(&started)]).first().unwrap();
     let trigger = life::Trigger::Fire { rev: 1, due_at: started.timetable.as_ref().unwrap().next.unwrap() };
-    let life::Verdict::Claim { next } = life::accept(&started, run, trigger, 7, false, at) else {
+    let life::Verdict::Claim { next } =
+        life::accept(&started, run, trigger, 7, std::time::Duration::ZERO, at)
+    else {
         panic!("it is due");
     };
     assert_eq!(tick_while(&tower, *next).await, outrun());

@@ -6,8 +6,9 @@ use std::time::Duration;
 use domain::delivery::DeliveryState;
 use domain::id::{CancelId, RunId};
 use domain::job::{Job, Status};
-use domain::life;
+use domain::life::{self, Present};
 use domain::message::{Deliver, Endpoint};
+use domain::schedule::Schedule;
 use tokio::sync::Barrier;
 
 use crate::house::House;
@@ -20,10 +21,30 @@ async fn cancelling(house: &House) -> (Job, Job, Deliver) {
     let running = life::start(&job, RunId::fresh(now, entropy), now);
     house.store.replace_job(&running).await.unwrap();
     let cancel = CancelId::fresh(now, entropy);
-    let cancelled = life::cancel(&running, cancel, RunId::fresh(now, entropy), now).unwrap();
+    let cancelled =
+        life::cancel(&running, cancel, RunId::fresh(now, entropy), Present { now, keep: None }).unwrap();
     let message = house.message(&cancelled, Endpoint::Job);
     assert_eq!(message.cancel_id, Some(cancel));
     (running, cancelled, message)
+}
+
+fn present(house: &House) -> Present {
+    Present { now: house.now(), keep: None }
+}
+
+#[tokio::test]
+async fn a_cancellation_is_told_also_when_the_job_gets_another_schedule_before() {
+    let house = House::build().await;
+    let (_, cancelled, message) = cancelling(&house).await;
+    house.store.replace_job(&cancelled).await.unwrap();
+    let schedule = serde_json::json!({"recurrence": {"interval": "hourly"}});
+    let schedule = Schedule::parse(&schedule, "/schedule", house.now()).unwrap();
+    let waiting = life::reschedule(&cancelled, Some(schedule), present(&house));
+    assert_eq!(waiting.status, Status::Pending);
+    house.store.replace_job(&waiting).await.unwrap();
+    house.send(&message).await;
+    assert_eq!(house.step().await, (1, 0));
+    assert_eq!(house.sink.arrivals(), 1);
 }
 
 #[tokio::test]
@@ -95,7 +116,7 @@ async fn an_end_that_another_cancellation_caused_is_not_told_twice() {
     let (running, _, loser) = cancelling(&house).await;
     house.pass_seconds(1);
     let cancel = CancelId::fresh(house.now(), house.ambient.entropy());
-    let winner = life::cancel(&running, cancel, running.run.as_ref().unwrap().id, house.now()).unwrap();
+    let winner = life::cancel(&running, cancel, running.run.as_ref().unwrap().id, present(&house)).unwrap();
     assert_eq!(winner.status, Status::Cancelled);
     house.store.replace_job(&winner).await.unwrap();
     house.store.archive_run(winner.id, winner.run.as_ref().unwrap(), None).await.unwrap();

@@ -171,6 +171,8 @@ impl House {
             status: Status::Completed,
             version: 1,
             max_retries: 3,
+            timeout_seconds: domain::job::LONGEST_TIMEOUT,
+            timetable: None,
             webhook: Some(JobWebhook { url: self.sink.url(), secret: secret.map(|secret| secret(id)) }),
             run: Some(run),
             log: Log::default(),

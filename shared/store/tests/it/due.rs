@@ -98,7 +98,11 @@ async fn a_job_stands_there_while_it_waits_for_an_occurrence() {
     assert!(ended.timetable.as_ref().unwrap().due().is_some());
     assert_eq!(rows(&desk, 4_000).await, []);
     let schedule = Schedule::parse(&hourly, "/schedule", desk.now()).unwrap();
-    let again = replace(&desk, life::reschedule(&ended, Some(schedule), desk.now())).await;
+    let again = replace(
+        &desk,
+        life::reschedule(&ended, Some(schedule), life::Present { now: desk.now(), keep: None }),
+    )
+    .await;
     assert_eq!(rows(&desk, 4_000).await, [row_of(&again)]);
     replace(&desk, life::delete(&again, desk.now(), Duration::from_secs(60))).await;
     assert_eq!(rows(&desk, 4_000).await, []);
@@ -179,7 +183,9 @@ async fn a_row_that_is_not_as_it_was_read_stays() {
     assert!(desk.sound.check_back(&row, desk.now()).await.unwrap());
     assert!(!desk.sound.check_back(&row, desk.now()).await.unwrap());
     let other = Schedule::parse(&once(&desk, 150), "/schedule", desk.now()).unwrap();
-    let job = replace(&desk, life::reschedule(&job, Some(other), desk.now())).await;
+    let job =
+        replace(&desk, life::reschedule(&job, Some(other), life::Present { now: desk.now(), keep: None }))
+            .await;
     assert!(!desk.sound.check_back(&row, desk.now()).await.unwrap());
     // The occurrence is the same, the schedule is not, and the other way round.
     for stale in [
