@@ -13,6 +13,7 @@ use domain::id::{JobId, RunId, UserId};
 use domain::job::{Job, Priority};
 use domain::life::{Burial, Present, Trigger, bury, put_aside};
 use domain::message::JobMessage;
+use domain::notice;
 use domain::time::Moment;
 use queue::{Handled, JobQueues, QueueError, Source, drive_parsed};
 use std::time::Duration;
@@ -112,9 +113,8 @@ impl DeadLetter {
             // Purging is safe to repeat, and the worker gives up on what was never deleted.
             JobMessage::Purge { job_id } => self.resend_purge(*job_id, &message).await,
             JobMessage::PurgeUser { user_id, .. } => self.resend_to(*user_id, &message).await,
-            JobMessage::Notice { run_id, .. } => {
-                tracing::error!(job, run = %run_id, "a failure could not be told to the job's owner");
-                Ok(())
+            JobMessage::Notice { job_id, run_id, round, rescued } => {
+                self.resend_notice(*job_id, *run_id, *round, *rescued).await
             }
         };
         match done {
@@ -169,6 +169,19 @@ impl DeadLetter {
             Some(job) => self.resend_to(job.user_id, message).await,
             None => Ok(()),
         }
+    }
+
+    /// A worker that could not even ask whether a notice was due had a table or a queue out of reach, which
+    /// passes: it is asked again, later each time, for some hours. The round stays: a new one would say that
+    /// the notice is known not to be sent.
+    async fn resend_notice(&self, id: JobId, run: RunId, round: u32, rescued: u32) -> Result<(), NotNow> {
+        let Some(job) = self.store.job(id, self.ambient.now()).await? else { return Ok(()) };
+        let Some(delay) = notice::wait(round.saturating_add(rescued), self.ambient.entropy.number()) else {
+            tracing::error!(job = %id, %run, "a failure could not be told to the job's owner");
+            return Ok(());
+        };
+        let next = JobMessage::Notice { job_id: id, run_id: run, round, rescued: rescued + 1 };
+        Ok(self.jobs.send(Priority::Low, job.user_id, &next, delay).await?)
     }
 
     async fn resend_to(&self, owner: UserId, message: &JobMessage) -> Result<(), NotNow> {

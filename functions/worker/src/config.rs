@@ -23,6 +23,8 @@ pub const VARIABLES: &[&str] = &[
     "RETENTION_DAYS",
     "DUE_SHARDS",
     "MAIL_FROM",
+    "MAIL_RATE_MAX",
+    "NOTICE_RATE_MAX",
     "PUBLIC_URL",
 ];
 
@@ -67,6 +69,10 @@ pub struct Config {
     pub shards: Shards,
     /// Who e-mail comes from; without it none is sent.
     pub mail_from: Option<String>,
+    /// To how many recipients a day a user's `email` tasks may send; 0 for any number.
+    pub mail_rate_max: u64,
+    /// Of how many failures an hour an owner is told; 0 for any number.
+    pub notice_rate_max: u64,
     /// Where the web page is, without a slash at its end; e-mail links to it.
     pub public_url: Option<String>,
 }
@@ -91,6 +97,8 @@ impl Config {
             retention: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
             shards: vars.or("DUE_SHARDS", Shards::default()),
             mail_from: mail_from(vars),
+            mail_rate_max: vars.or("MAIL_RATE_MAX", 200),
+            notice_rate_max: vars.or("NOTICE_RATE_MAX", 10),
             public_url: public_url(vars),
         }
     }

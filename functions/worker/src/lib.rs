@@ -10,6 +10,7 @@ mod mail;
 mod notice;
 mod outbound;
 mod purge;
+mod quota;
 mod settle;
 
 use std::sync::Arc;
@@ -27,8 +28,10 @@ use queue::{Handled, JobQueues, Source, WebhookQueues, drive};
 use store::{Replaced, Store, StoreError};
 use tasks::{World, start_delay};
 
-use crate::mail::Ses;
+use crate::mail::{Counted, DAY, Ses};
+use crate::notice::Tries;
 use crate::outbound::Guarded;
+use crate::quota::Quota;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -62,15 +65,17 @@ impl Worker {
     pub fn new(clients: &Clients, config: Config, ambient: Ambient) -> Self {
         let [high, medium, low] = config.job_queues.clone();
         let options = egress::Options { allow: config.egress_allow.clone(), ..egress::Options::default() };
+        let store = Store::new(clients.dynamodb(), &config.table).with_shards(config.shards);
         let mailer = Ses::new(clients.ses(), config.mail_from.clone());
+        let quota = Quota::new(store.clone(), "mail", config.mail_rate_max, DAY);
         let world = World {
             outbound: Arc::new(Guarded(egress::Client::new(options))),
-            mailer: Arc::new(mailer.clone()),
+            mailer: Arc::new(Counted::new(mailer.clone(), quota, ambient.clone())),
             simulated_task: config.simulated_task,
             simulate_failure: config.simulate_failure,
         };
         Self {
-            store: Store::new(clients.dynamodb(), &config.table).with_shards(config.shards),
+            store,
             jobs: JobQueues::new(clients.sqs(), high, medium, low),
             webhooks: WebhookQueues::new(clients.sqs(), config.webhook_queue.clone()),
             source: Source::new(clients.sqs(), config.job_queues.clone()),
@@ -108,7 +113,9 @@ impl Worker {
             JobMessage::Fire { job_id, run_id, schedule_rev, due_at, .. } => {
                 self.run(job_id, run_id, Trigger::Fire { rev: schedule_rev, due_at }, receives).await
             }
-            JobMessage::Notice { job_id, run_id } => self.notice(job_id, run_id).await,
+            JobMessage::Notice { job_id, run_id, round, rescued } => {
+                self.notice(job_id, run_id, Tries { round, rescued }).await
+            }
             JobMessage::Purge { job_id } => self.purge(job_id, receives).await,
             JobMessage::PurgeUser { user_id, round } => self.purge_user(user_id, round).await,
         };

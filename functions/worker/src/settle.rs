@@ -51,7 +51,7 @@ impl Worker {
             self.webhooks.send(&missing, Duration::ZERO).await?;
             if notice {
                 // An e-mail may wait behind other work of its owner.
-                let message = JobMessage::Notice { job_id: job.id, run_id: run.id };
+                let message = JobMessage::notice(job.id, run.id);
                 self.jobs.send(Priority::Low, job.user_id, &message, Duration::ZERO).await?;
             }
             Ok::<_, QueueError>(Handled::Done)

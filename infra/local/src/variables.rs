@@ -38,6 +38,8 @@ const NAMES: &[&str] = &[
     "EGRESS_ALLOW",
     "JOB_RETRY_BASE_MS",
     "MAIL_FROM",
+    "MAIL_RATE_MAX",
+    "NOTICE_RATE_MAX",
     "OUTBOUND_WEBHOOK",
     "PASSWORD_MIN_SCORE",
     "PUBLIC_URL",

@@ -42,6 +42,12 @@ pub enum JobMessage {
         job_id: JobId,
         /// The run.
         run_id: RunId,
+        /// How often it was tried and is known not to be sent.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        round: u32,
+        /// How often it was taken out of the dead-letter queue.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        rescued: u32,
     },
     /// Remove all jobs of a user who has deleted the account, and then the user.
     PurgeUser {
@@ -77,6 +83,11 @@ impl JobMessage {
     pub fn fire(job_id: JobId, schedule_rev: u64, due_at: Moment) -> Self {
         let run_id = RunId::of_occurrence(job_id, due_at);
         Self::Fire { job_id, run_id, schedule_rev, due_at, rescued: 0 }
+    }
+
+    /// The first message that a run has failed.
+    pub fn notice(job_id: JobId, run_id: RunId) -> Self {
+        Self::Notice { job_id, run_id, round: 0, rescued: 0 }
     }
 
     /// The job it is about, if it is about one.
@@ -162,5 +173,9 @@ mod tests {
         );
         assert_eq!(serde_json::to_string(&message).unwrap(), text);
         assert!(serde_json::from_str::<JobMessage>(r#"{"kind":"explode"}"#).is_err());
+        let text = format!(r#"{{"kind":"notice","jobId":"{job}","runId":"{run}"}}"#);
+        let message = JobMessage::notice(job.parse().unwrap(), run.parse().unwrap());
+        assert_eq!(serde_json::to_string(&message).unwrap(), text);
+        assert_eq!(serde_json::from_str::<JobMessage>(&text).unwrap(), message);
     }
 }

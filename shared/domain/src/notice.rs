@@ -1,15 +1,34 @@
 //! The e-mail that tells a job's owner that a run has failed for good.
 //!
-//! It says what failed, when, why and how often it was tried, and never what stands in the payload: mail is
-//! read, forwarded and kept where the job's owner has no say.
+//! It says what failed, when, why and how often it was tried. Mail is read, forwarded and kept where the job's
+//! owner has no say: the payload is not in it. The reason is in other words than ours, and may repeat what the
+//! task has sent, as a receiver does that echoes a request: so the mail has its beginning alone, and the rest
+//! stands in the job's record.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::job::{Job, Run, Timetable};
-use crate::log::{MAX_ERROR_BYTES, cut};
+use crate::log::cut;
+use crate::retry::Backoff;
 
 /// How much of the task's name stands in the subject.
 const NAME_BYTES: usize = 120;
+/// How much of the reason stands in the body: what our own words need.
+const REASON_BYTES: usize = 160;
+/// How often a notice is tried again, whatever kept it from being sent: for about four hours in all.
+const MOST_TRIES: u32 = 26;
+/// How long it waits at most for the first of them; after that twice as long each time.
+const WAITS: Backoff = Backoff::new(Duration::from_secs(20));
+
+/// How long a notice waits that could not be sent, after so many times before; none if it is given up. Half of
+/// the wait is left to the `dice`, which is uniform over all of `u64`: what was refused together shall not come
+/// back together.
+pub fn wait(tries: u32, dice: u64) -> Option<Duration> {
+    let half = WAITS.ceiling(tries) / 2;
+    let millis = u64::try_from(half.as_millis()).unwrap_or(u64::MAX).max(1);
+    (tries < MOST_TRIES).then(|| half + Duration::from_millis(dice % millis))
+}
 
 /// What the e-mail says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +39,9 @@ pub struct Notice {
     pub body: String,
 }
 
-/// The notice of a run that has failed. With the URL of the web page it links to the job.
-pub fn failed(job: &Job, run: &Run, public_url: Option<&str>) -> Notice {
+/// The notice of a run that has failed. With the URL of the web page it links to the job. So many failures were
+/// left out before it.
+pub fn failed(job: &Job, run: &Run, public_url: Option<&str>, left_out: u64) -> Notice {
     let name = one_line(&job.task_name);
     let subject = format!("Job failed: {}", cut(&name, NAME_BYTES));
     let mut lines = vec![format!("The job \"{name}\" has failed."), String::new()];
@@ -43,6 +63,10 @@ pub fn failed(job: &Job, run: &Run, public_url: Option<&str>) -> Notice {
     }
     lines.push(String::new());
     lines.push(outlook(job));
+    if left_out > 0 {
+        lines.push(String::new());
+        lines.push(omission(left_out));
+    }
     let mut body = String::new();
     for line in lines {
         // Writing to a text cannot fail.
@@ -61,7 +85,7 @@ fn times(attempts: u32) -> String {
 }
 
 fn reason(run: &Run) -> String {
-    let told = run.last_error.as_deref().map(|error| one_line(&cut(error, MAX_ERROR_BYTES)));
+    let told = run.last_error.as_deref().map(|error| cut(&one_line(error), REASON_BYTES));
     let told = told.filter(|text| !text.is_empty()).unwrap_or_else(|| "no reason was given".to_owned());
     if run.dead_lettered { format!("{told} (given up: its workers kept stopping)") } else { told }
 }
@@ -73,6 +97,10 @@ fn outlook(job: &Job) -> String {
         Some(table) if table.schedule.paused => "Its schedule is paused.".to_owned(),
         _ => "It will not be tried again by itself.".to_owned(),
     }
+}
+
+fn omission(left_out: u64) -> String {
+    format!("Failures before this one that no e-mail was sent for, because an hour had too many: {left_out}.")
 }
 
 fn next(table: &Timetable) -> String {

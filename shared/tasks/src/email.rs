@@ -23,7 +23,7 @@ pub(crate) fn check(payload: &Value) -> Vec<Fault> {
 
 pub(crate) async fn run(call: &Call<'_>) -> Answer {
     let mail = read(&call.payload).map_err(refused)?;
-    let id = call.world.mailer.send(mail).await?;
+    let id = call.world.mailer.send(call.job.user_id, mail).await?;
     Ok(Some(json!({ "messageId": id })))
 }
 

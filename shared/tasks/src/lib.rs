@@ -24,7 +24,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 pub use call::{Answer, Call, Failure, World};
-pub use mail::{Address, Mail, MailFailure, Mailer, NotAnAddress};
+pub use mail::{Address, Mail, MailFailure, Mailer, NotAnAddress, Why};
 pub use outbound::{Outbound, Request, Response, is_reserved};
 
 task_types! { simulate, http, email }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::id::UserId;
 use domain::user::Email;
 use futures::future::BoxFuture;
 use url::Host;
@@ -10,27 +11,53 @@ use crate::Failure;
 
 /// Sends e-mail.
 pub trait Mailer: Send + Sync {
-    /// Sends the mail once, and says the id that it got.
-    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<String, MailFailure>>;
+    /// Sends the mail of that user once, and says the id that it got.
+    fn send(&self, user: UserId, mail: Mail) -> BoxFuture<'_, Result<String, MailFailure>>;
 }
 
 /// Why a mail has no id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailFailure {
     /// It was not taken, and may be the next time.
-    Again(String),
+    Again(Why),
     /// The answer was lost: it may have been taken. To send it again may send it twice.
-    Unknown(String),
+    Unknown(Why),
     /// It was not taken, and will not be.
-    Final(String),
+    Final(Why),
+}
+
+/// What is told of a mail that has no id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// For logs: a word of the mail service's or of ours, and never what stands in the mail.
+    pub code: String,
+    /// For the job's record. The mail service's own words may name an address.
+    pub text: String,
+}
+
+impl MailFailure {
+    /// What a log may say of it.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Again(why) | Self::Unknown(why) | Self::Final(why) => &why.code,
+        }
+    }
+}
+
+impl Why {
+    /// What is told to all.
+    pub fn plain(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { code: text.clone(), text }
+    }
 }
 
 impl From<MailFailure> for Failure {
     /// To a task a mail that may have gone out is one that did not: twice is better than not at all.
     fn from(failure: MailFailure) -> Self {
         match failure {
-            MailFailure::Again(why) | MailFailure::Unknown(why) => Self::Again(why),
-            MailFailure::Final(why) => Self::Final(why),
+            MailFailure::Again(why) | MailFailure::Unknown(why) => Self::Again(why.text),
+            MailFailure::Final(why) => Self::Final(why.text),
         }
     }
 }
@@ -62,9 +89,9 @@ impl Mail {
         Self { to, subject: subject.into(), text: Some(text.into()), ..Self::default() }
     }
 
-    /// Whether it is to nobody.
-    pub fn is_to_nobody(&self) -> bool {
-        self.to.is_empty() && self.cc.is_empty() && self.bcc.is_empty()
+    /// To how many it is.
+    pub fn recipients(&self) -> usize {
+        self.to.len() + self.cc.len() + self.bcc.len()
     }
 }
 
@@ -143,16 +170,20 @@ mod tests {
     #[test]
     fn a_plain_mail_has_one_recipient_and_a_text_or_is_to_nobody() {
         let mail = Mail::plain("ada@example.com", "s", "t");
-        assert_eq!((mail.to[0].as_str(), mail.to.len(), mail.is_to_nobody()), ("ada@example.com", 1, false));
-        assert_eq!((mail.subject.as_str(), mail.text.as_deref(), mail.html), ("s", Some("t"), None));
-        assert!(Mail::plain("ü@example.com", "s", "t").is_to_nobody());
+        assert_eq!((mail.to[0].as_str(), mail.recipients()), ("ada@example.com", 1));
+        assert_eq!((mail.subject.as_str(), mail.text.as_deref(), &mail.html), ("s", Some("t"), &None));
+        assert_eq!(Mail::plain("ü@example.com", "s", "t").recipients(), 0);
+        let others = [&mail.to[..], &mail.to[..]].concat();
+        assert_eq!(Mail { cc: mail.to.clone(), bcc: others, ..mail }.recipients(), 4);
     }
 
     #[test]
     fn a_task_sends_again_what_may_not_have_gone_out() {
-        let why = || "why".to_owned();
-        assert_eq!(Failure::from(MailFailure::Unknown(why())), Failure::Again(why()));
-        assert_eq!(Failure::from(MailFailure::Again(why())), Failure::Again(why()));
-        assert_eq!(Failure::from(MailFailure::Final(why())), Failure::Final(why()));
+        let why = || Why { code: "Code".to_owned(), text: "SES: Code: why".to_owned() };
+        let told = || why().text;
+        assert_eq!(Failure::from(MailFailure::Unknown(why())), Failure::Again(told()));
+        assert_eq!(Failure::from(MailFailure::Again(why())), Failure::Again(told()));
+        assert_eq!(Failure::from(MailFailure::Final(why())), Failure::Final(told()));
+        assert_eq!(MailFailure::Unknown(why()).code(), "Code");
     }
 }

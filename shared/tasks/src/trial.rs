@@ -98,7 +98,7 @@ impl Outbound for Trial {
 }
 
 impl Mailer for Trial {
-    fn send(&self, mail: Mail) -> BoxFuture<'_, Result<String, MailFailure>> {
+    fn send(&self, _: UserId, mail: Mail) -> BoxFuture<'_, Result<String, MailFailure>> {
         let mut seen = self.seen();
         seen.mails.push(mail);
         std::future::ready(Ok(format!("mail-{}", seen.mails.len()))).boxed()

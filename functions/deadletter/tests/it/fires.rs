@@ -90,13 +90,10 @@ async fn the_run_that_a_dead_letter_ends_over_is_put_aside() {
 }
 
 #[tokio::test]
-async fn the_removal_of_an_account_goes_on_and_a_notice_is_given_up() {
+async fn the_removal_of_an_account_goes_on() {
     let morgue = Morgue::new().await;
     let user_id = UserId::fresh(morgue.now(), morgue.bed.ambient.entropy());
     let purge = JobMessage::PurgeUser { user_id, round: 1 };
     bury(&morgue, &purge).await;
     assert_eq!(morgue.fresh(JOBS_LOW).await, [purge]);
-    let (job, _) = hourly(&morgue).await;
-    bury(&morgue, &JobMessage::Notice { job_id: job.id, run_id: morgue.run_id() }).await;
-    assert_eq!(morgue.depth(JOBS_HIGH), (0, 0, 0));
 }

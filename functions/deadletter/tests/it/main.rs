@@ -7,4 +7,5 @@ mod morgue;
 mod ended;
 mod faults;
 mod fires;
+mod notices;
 mod revived;

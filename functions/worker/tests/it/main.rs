@@ -4,6 +4,7 @@
 
 mod server;
 mod shop;
+mod tape;
 
 mod absent;
 mod account;
@@ -11,6 +12,8 @@ mod email;
 mod faults;
 mod http;
 mod notice;
+mod quotas;
+mod refused_notices;
 mod retries;
 mod runs;
 mod schedule;

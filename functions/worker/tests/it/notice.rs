@@ -46,7 +46,7 @@ async fn the_owner_is_told_what_when_and_why() {
 async fn a_notice_that_comes_twice_is_sent_once() {
     let mut shop = Shop::with(&MAIL).await;
     let job = failed(&mut shop).await;
-    let again = JobMessage::Notice { job_id: job.id, run_id: run(&job).id };
+    let again = JobMessage::notice(job.id, run(&job).id);
     shop.queues.send(job.priority, job.user_id, &again, Duration::ZERO).await.unwrap();
     assert_eq!(shop.step().await, (2, 0));
     // A late message about the run finds that its notice was begun.
@@ -68,7 +68,7 @@ async fn what_ses_did_not_take_is_sent_again_and_what_it_may_have_taken_is_not()
             assert_eq!(stepped.0 + stepped.1, 1);
         }
         for _ in 0..4 {
-            shop.pass(120);
+            shop.pass(360);
             shop.step().await;
         }
         assert_eq!(sent(&shop).len(), mails, "{fault:?}");

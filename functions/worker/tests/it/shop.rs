@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::clients::Clients;
@@ -161,8 +162,12 @@ impl Shop {
 
 /// A worker that makes each call once, through the faults.
 pub(crate) fn worker(bed: &Bed, variables: &[(&str, &str)], ambient: Ambient) -> Worker {
-    let config = bed.clients().config().to_builder().retry_config(RetryConfig::disabled()).build();
-    Worker::new(&Clients::from_config(&config), config_of(bed, variables), ambient)
+    Worker::new(&blunt(bed.clients().config()), config_of(bed, variables), ambient)
+}
+
+/// Clients that make each call once.
+pub(crate) fn blunt(sdk: &SdkConfig) -> Clients {
+    Clients::from_config(&sdk.to_builder().retry_config(RetryConfig::disabled()).build())
 }
 
 pub(crate) fn config_of(bed: &Bed, variables: &[(&str, &str)]) -> Config {

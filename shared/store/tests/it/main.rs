@@ -12,6 +12,7 @@ mod due;
 mod expiry;
 mod failures;
 mod lists;
+mod notices;
 mod pages;
 mod people;
 mod purge;
