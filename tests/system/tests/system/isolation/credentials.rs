@@ -42,17 +42,22 @@ pub(super) async fn unbelievable(house: &House, ada: &Person) -> Vec<(&'static s
 async fn outlived(house: &House) -> Vec<(&'static str, Shown)> {
     let api = &house.api;
     let (ben, eve) = (api.person("ben").await, api.person("eve").await);
+    let kim = api.person("kim").await;
     let expires_at = house.now().plus(std::time::Duration::from_secs(5)).to_string();
     let short = json!({ "name": "short", "scopes": ["read", "write", "run"], "expiresAt": expires_at });
     let expired = api.post("/keys", &ben.token, short).await;
     let all = ["read", "write", "run"];
     let (revoked, eves) = (api.key(&ben.token, &all).await, api.key(&eve.token, &all).await);
+    let swept = api.key(&kim.token, &all).await;
     let logged_out = api.login("ben").await;
     assert_eq!(api.post("/logout", &logged_out, Value::Null).await.status, 200);
     let gone = api.call(Method::DELETE, &format!("/keys/{}", revoked.id), &ben.token, &Value::Null).await;
     assert_eq!(gone.status, 200, "{gone:?}");
     let change = json!({ "currentPassword": PASSWORD, "newPassword": "staples of many horses" });
     assert_eq!(api.post("/profile/password", &ben.token, change).await.status, 200);
+    let sweep =
+        json!({ "currentPassword": PASSWORD, "newPassword": "staples of many horses", "revokeKeys": true });
+    assert_eq!(api.post("/profile/password", &kim.token, sweep).await.status, 200);
     let farewell = json!({ "password": PASSWORD });
     assert_eq!(api.call(Method::DELETE, "/profile", &eve.token, &farewell).await.status, 200);
     until("the key expires", || async { (house.now().to_string() > expires_at).then_some(()) }).await;
@@ -63,6 +68,7 @@ async fn outlived(house: &House) -> Vec<(&'static str, Shown)> {
         ("a key of a deleted user", bearer(&eves.text)),
         ("a revoked key", bearer(&revoked.text)),
         ("a revoked key in its own header", api_key(&revoked.text)),
+        ("a key from before a change of the password that ended all keys", bearer(&swept.text)),
         ("an expired key", api_key(&expired.text("key"))),
     ]
 }
