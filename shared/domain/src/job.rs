@@ -191,6 +191,25 @@ impl Job {
         };
         format!("{}\n{head}", self.task_name.to_lowercase())
     }
+
+    /// The job without what its owner put into it and what came of it, any of which may be a secret. A payload
+    /// beside the record is not in it anyway.
+    #[must_use]
+    pub fn without_contents(self) -> Self {
+        let payload = match self.payload {
+            PayloadPlace::Here(_) => PayloadPlace::Here(Payload::empty()),
+            PayloadPlace::Apart { .. } => PayloadPlace::Apart { head: String::new() },
+        };
+        Self {
+            task_name: String::new(),
+            payload,
+            timetable: None,
+            webhook: None,
+            run: self.run.map(|run| Run { result: None, last_error: None, ..run }),
+            log: Log::default(),
+            ..self
+        }
+    }
 }
 
 /// How much of a payload the search looks at.

@@ -235,12 +235,11 @@ pub fn cancel(job: &Job, cancel: CancelId, run: RunId, at: Present) -> Option<Jo
     Some(next)
 }
 
-/// The job, deleted: what is left tells claims and readers that it is gone, until the table forgets it.
+/// The job, deleted: what is left tells claims and readers that it is gone, until the table forgets it, and
+/// nothing of what it was.
 pub fn delete(job: &Job, now: Moment, keep: Duration) -> Job {
-    let mut next = touched(job, now);
-    next.deleted_at = Some(now);
-    next.expires_at = Some(now.plus(keep));
-    next
+    let blank = touched(job, now).without_contents();
+    Job { deleted_at: Some(now), expires_at: Some(now.plus(keep)), ..blank }
 }
 
 /// The job with one more version, for a change that `now` makes.

@@ -1,7 +1,11 @@
 //! What other users see: nothing, on any path; and nobody sees a deleted job.
 
+use domain::id::RunId;
+use domain::job::{Job, Run, Status};
+use domain::life::touched;
 use domain::user::Role;
 use serde_json::json;
+use store::Store;
 
 use crate::house::{Guest, House};
 
@@ -47,6 +51,58 @@ async fn another_users_job_is_not_there() {
         ("x", &json!(1)),
         "nothing has happened to it"
     );
+}
+
+/// The row that was written last, as it went to the table.
+fn written(house: &House) -> String {
+    let calls = house.bed.faults.calls();
+    calls.into_iter().rfind(|call| call.operation.ends_with(".PutItem")).unwrap().body
+}
+
+#[tokio::test]
+async fn the_mark_of_a_deleted_job_has_nothing_of_what_it_was() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    for pad in [0, 3_000] {
+        let mut body = json!({
+            "taskName": "secret-name", "payload": ["secret-payload", "x".repeat(pad)],
+            "webhookUrl": "https://example.com/secret-hook", "webhookSecret": "secret-of-the-webhook",
+        });
+        if pad > 0 {
+            body["schedule"] = json!({"recurrence": {"cron": "7 7 * * *", "timezone": "Asia/Kolkata"}});
+        }
+        let id = house.created(&ada, body).await;
+        let store = Store::new(house.bed.clients().dynamodb(), &house.bed.vars()["TABLE_NAME"]);
+        let job = store.job(id.parse().unwrap(), house.bed.now()).await.unwrap().unwrap();
+        let now = house.bed.now();
+        let mut run = Run::new(RunId::fresh(now, house.bed.ambient.entropy()), now);
+        run.attempt = 2;
+        run.result = Some(json!("secret-result"));
+        run.last_error = Some("secret-error".to_owned());
+        let mut ended = touched(&Job { run: Some(run), ..job }, now);
+        ended.log.add(now, Status::Running, "secret-log", Some("secret-cause"));
+        store.replace_job(&ended).await.unwrap();
+        let before = written(&house);
+        for told in ["name", "payload", "hook", "result", "error", "log", "cause"] {
+            assert!(before.contains(&format!("secret-{told}")), "{told}: {before}");
+        }
+        assert_eq!(house.ask(&ada, "DELETE", &format!("/jobs/{id}"), &[], "").await.status, 200);
+        let mark = written(&house);
+        let sealed = ended.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref()).unwrap();
+        let sealed = serde_json::to_string(sealed).unwrap();
+        for trace in ["secret", "example.com", "Kolkata", sealed.trim_matches('"')] {
+            assert!(!mark.contains(trace), "{trace}: {mark}");
+        }
+        // What tells late messages that it is gone stays.
+        let kept = store.job_even_deleted(ended.id, house.bed.now()).await.unwrap().unwrap();
+        let run = kept.run.clone().unwrap();
+        assert_eq!((kept.id, kept.user_id, kept.version), (ended.id, ada.id, ended.version + 1));
+        assert_eq!((run.id, run.attempt), (ended.run.as_ref().unwrap().id, 2));
+        // A payload beside it is removed by a message.
+        assert_eq!(store.payload(&kept).await.unwrap().as_str().contains("secret"), pad > 0);
+        assert!(store.purge_job(ended.id, 100).await.unwrap());
+        assert_eq!(store.payload(&kept).await.unwrap().as_str(), "{}");
+    }
 }
 
 #[tokio::test]
