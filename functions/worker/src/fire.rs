@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use domain::id::RunId;
 use domain::job::Job;
+use domain::life::waits_for_its_turn;
 use domain::message::JobMessage;
-use domain::schedule::Missed;
 use domain::time::Moment;
 use queue::Handled;
 use store::StoreError;
+use tasks::start_delay;
 
 use crate::{PAUSE, Worker};
 
@@ -30,28 +31,34 @@ impl Worker {
         false
     }
 
-    /// After an occurrence has started a run: announces the next one, but for a backfill.
+    /// After an occurrence has started a run: announces the next one, unless the end of the run does.
     pub(crate) async fn call_next(&self, job: &Job) {
-        if !backfills(job) {
+        if !job.timetable.as_ref().is_some_and(waits_for_its_turn) {
             self.jobs.announce(job, self.ambient.now()).await;
         }
     }
 
-    /// After a run has ended: in a backfill its end is what calls the next occurrence up.
+    /// After a run has ended: an occurrence that waits for its turn is called up.
     pub(crate) async fn call_up(&self, job: &Job) {
-        if backfills(job) {
+        if job.timetable.as_ref().is_some_and(waits_for_its_turn) {
             self.jobs.announce(job, self.ambient.now()).await;
         }
     }
 
-    /// After an occurrence was passed over. A crash before: the tick announces the next one, and a message that
-    /// finds the job ended settles it.
-    pub(crate) async fn skipped(&self, job: &Job) -> Result<Handled, StoreError> {
-        if job.status.is_end() {
+    /// After an occurrence was passed over, which may have ended the job under `run`. Where an earlier run is the
+    /// last, what that owes was sent when it ended. A crash before: the tick announces the next occurrence, and
+    /// a message that finds the run ended settles it.
+    pub(crate) async fn skipped(&self, job: &Job, run: RunId) -> Result<Handled, StoreError> {
+        if job.run.as_ref().is_some_and(|last| last.id == run) {
             return self.settle_current(job).await;
         }
         self.jobs.announce(job, self.ambient.now()).await;
         Ok(Handled::Done)
+    }
+
+    /// How much of the job's task passes in the queue, in the seconds that the queue counts in.
+    pub(crate) fn held_back(&self, job: &Job) -> Duration {
+        Duration::from_secs(start_delay(&job.task_type, self.config.simulated_task).as_secs())
     }
 
     /// After a run whose task's time passes in the queue was written: sends its message with that delay. If that
@@ -67,8 +74,4 @@ impl Worker {
             }
         }
     }
-}
-
-fn backfills(job: &Job) -> bool {
-    job.timetable.as_ref().is_some_and(|table| table.schedule.missed == Missed::Backfill)
 }

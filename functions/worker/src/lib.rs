@@ -26,7 +26,7 @@ use domain::message::JobMessage;
 use domain::time::Moment;
 use queue::{Handled, JobQueues, Source, WebhookQueues, drive};
 use store::{Replaced, Store, StoreError};
-use tasks::{World, start_delay};
+use tasks::World;
 
 use crate::mail::{Counted, DAY, Ses};
 use crate::notice::Tries;
@@ -44,6 +44,8 @@ const NEARLY_THERE: [Duration; 3] =
 const PAUSE: Duration = Duration::from_secs(5);
 /// What is left of the last second before an occurrence; a little more, for the queue's clock is another.
 const LAST_PART: Duration = Duration::from_millis(1_500);
+/// What announces a run that has ended by the time it is written.
+const UNWRITTEN: Trigger = Trigger::Run { version: JobMessage::NO_VERSION };
 /// How often a decision is made anew because somebody else wrote first.
 const MOST_RACES: usize = 8;
 
@@ -139,8 +141,8 @@ impl Worker {
         let fired = matches!(trigger, Trigger::Fire { .. });
         for _ in 0..MOST_RACES {
             let at = self.present();
-            let delay = start_delay(&job.task_type, self.config.simulated_task);
-            let written = match accept(&job, run, trigger, self.holder(), fired && !delay.is_zero(), at) {
+            let delay = if fired { self.held_back(&job) } else { Duration::ZERO };
+            let written = match accept(&job, run, trigger, self.holder(), delay, at) {
                 Verdict::Wait { until } if fired && until.since(at.now) <= LAST_PART => {
                     // The queue counts in seconds. What is left of the last one is waited out here: on the
                     // second, and never early.
@@ -152,6 +154,9 @@ impl Worker {
                 Verdict::Wait { until } if fired => return Ok(again_before(at.now, until)),
                 Verdict::Wait { until } => return Ok(again(at.now, until)),
                 Verdict::Settle => return self.settle_current(&job).await,
+                Verdict::Stale if trigger == UNWRITTEN => {
+                    return self.settle_written(&job, run, receives).await;
+                }
                 Verdict::Stale => return self.settle_archived(&job, run).await,
                 Verdict::Later => return Ok(Handled::Done),
                 Verdict::Lose { next } => match self.replace(&job, &next).await? {
@@ -159,7 +164,7 @@ impl Worker {
                     Replaced::Lost(current) => current,
                 },
                 Verdict::Skip { next } => match self.replace(&job, &next).await? {
-                    Replaced::Written => return self.skipped(&next).await,
+                    Replaced::Written => return self.skipped(&next, run).await,
                     Replaced::Lost(current) => current,
                 },
                 Verdict::Hold { next } => {

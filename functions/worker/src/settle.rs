@@ -9,7 +9,7 @@ use domain::message::JobMessage;
 use queue::{Handled, QueueError};
 use store::StoreError;
 
-use crate::{PAUSE, Worker};
+use crate::{PAUSE, Worker, absent};
 
 impl Worker {
     /// After this very worker has written the end: nothing can have been sent before.
@@ -38,6 +38,19 @@ impl Worker {
             Some(ended) => self.settle(job, &ended, true).await,
             None => Ok(Handled::Done),
         }
+    }
+
+    /// For a message that came before the run that it is about was written: as for a job that is not there yet.
+    pub(crate) async fn settle_written(
+        &self,
+        job: &Job,
+        run: RunId,
+        receives: u32,
+    ) -> Result<Handled, StoreError> {
+        if job.deleted_at.is_none() && self.store.archived_run(job.id, run).await?.is_none() {
+            return Ok(absent(job.id, receives));
+        }
+        self.settle_archived(job, run).await
     }
 
     /// Sends what the run owes, but for what has a record already, which shows that it was sent. What is sent

@@ -112,7 +112,8 @@ async fn a_letter_about_an_earlier_run_does_not_start_the_job_again() {
         panic!("one message")
     };
     assert_eq!(run_id, first.id);
-    let verdict = life::accept(&ended_again, run_id, Trigger::Run { version }, 1, false, morgue.present());
+    let verdict =
+        life::accept(&ended_again, run_id, Trigger::Run { version }, 1, Duration::ZERO, morgue.present());
     assert_eq!(verdict, life::Verdict::Stale, "a worker settles it, and claims nothing");
 }
 

@@ -15,7 +15,7 @@ async fn hourly(morgue: &Morgue) -> (Job, JobMessage) {
     let job = morgue.job().await;
     let schedule = json!({"recurrence": {"interval": "hourly"}});
     let schedule = Schedule::parse(&schedule, "/schedule", morgue.now()).unwrap();
-    let job = morgue.replace(life::reschedule(&job, Some(schedule), morgue.now())).await;
+    let job = morgue.replace(life::reschedule(&job, Some(schedule), morgue.present())).await;
     let table = job.timetable.as_ref().unwrap();
     let message = JobMessage::fire(job.id, table.rev, table.next.unwrap());
     (job, message)

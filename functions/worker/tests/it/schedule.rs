@@ -120,6 +120,52 @@ async fn a_held_back_run_whose_message_is_lost_runs_by_the_first_message() {
 }
 
 #[tokio::test]
+async fn a_second_message_does_not_cut_a_simulated_task_short() {
+    let shop = Shop::with(&[("SIMULATED_TASK_MS", "3000")]).await;
+    let job = scheduled(&shop, json!({"startTime": shop.now()}), json!({})).await;
+    assert_eq!(shop.step().await, (1, 0));
+    fire(&shop, &job).await;
+    assert_eq!(shop.step().await, (0, 1));
+    assert_eq!(run(&shop.read(&job).await).attempt, 0);
+    shop.pass(3);
+    shop.step().await;
+    let ended = shop.read(&job).await;
+    assert_eq!((ended.status, run(&ended).attempt), (Status::Completed, 1));
+    assert_eq!(run(&ended).duration(), Some(Duration::from_secs(3)));
+}
+
+#[tokio::test]
+async fn a_schedule_that_ends_with_a_skip_tells_nothing_of_its_last_run_again() {
+    let shop = Shop::new().await;
+    let end = shop.now().plus(Duration::from_secs(250));
+    let mut schedule = every(100, "skip");
+    schedule["recurrence"]["endTime"] = json!(end);
+    let job = scheduled(&shop, schedule, json!({})).await;
+    shop.pass(100);
+    assert_eq!(shop.step().await, (1, 0));
+    assert_eq!(shop.asked().await.len(), 1);
+    shop.pass(3_600);
+    assert_eq!(shop.step().await, (1, 0));
+    assert_eq!(shop.read(&job).await.status, Status::Completed);
+    assert!(shop.asked().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_comes_before_the_end_it_tells_of_waits_for_it() {
+    let shop = Shop::new().await;
+    let job = shop.write(shop.draft(), json!({})).await;
+    let message = JobMessage::of_ended(job.id, shop.run_id());
+    shop.queues.send(job.priority, job.user_id, &message, Duration::ZERO).await.unwrap();
+    assert_eq!(shop.step().await, (0, 1));
+    for seconds in [2, 10, 60] {
+        shop.pass(seconds);
+        shop.step().await;
+    }
+    assert_eq!(shop.depth(), (0, 0, 0), "and is dropped when it does not come");
+    assert_eq!(shop.read(&job).await, job);
+}
+
+#[tokio::test]
 async fn an_occurrence_that_is_announced_thrice_runs_once() {
     let shop = Shop::new().await;
     let job = scheduled(&shop, every(3_600, "run_once"), json!({})).await;

@@ -12,8 +12,8 @@ mod events;
 mod hostile;
 mod isolation;
 mod kill;
-mod schedules;
 mod openapi;
+mod schedules;
 mod template;
 mod walk;
 

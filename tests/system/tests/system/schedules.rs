@@ -52,7 +52,10 @@ async fn scheduled_jobs_start_on_the_second_and_none_early() {
     let mut jobs = Vec::new();
     for number in 0..60u32 {
         let due = first.plus(Duration::from_millis(u64::from(number * 7_919 % 12_000)));
-        jobs.push((due, api.job(&token, json!({"taskName": "punctual", "schedule": {"startTime": due}})).await));
+        jobs.push((
+            due,
+            api.job(&token, json!({"taskName": "punctual", "schedule": {"startTime": due}})).await,
+        ));
     }
     let mut late = Vec::new();
     for (due, job) in &jobs {
@@ -91,7 +94,8 @@ async fn a_process_that_is_killed_starts_each_occurrence_once() {
         jobs.push((first, process.api.job(&token, json!({"taskName": "again", "schedule": schedule})).await));
     }
     let (_, third) = &jobs[JOBS / 2];
-    until("a job has run", || async { (!runs(&process.api, &token, third).await.is_empty()).then_some(()) }).await;
+    until("a job has run", || async { (!runs(&process.api, &token, third).await.is_empty()).then_some(()) })
+        .await;
     process.kill();
 
     let process = start();
@@ -115,7 +119,11 @@ async fn runs(api: &Api, token: &str, job: &str) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_deleted_account_nothing_is_left() {
     let clock = FastClock::from_now(SPEED);
-    let vars = [("SIMULATED_TASK_MS", "0"), ("NIGHTJAR_CLOCK", &clock.to_string()), ("ADMIN_EMAIL", "eve@example.com")];
+    let vars = [
+        ("SIMULATED_TASK_MS", "0"),
+        ("NIGHTJAR_CLOCK", &clock.to_string()),
+        ("ADMIN_EMAIL", "eve@example.com"),
+    ];
     let process = Process::start(&["--ephemeral"], &vars);
     let api = &process.api;
     let (ada, eve) = (api.person("ada").await, api.person("eve").await);

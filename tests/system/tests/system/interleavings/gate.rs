@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -36,7 +37,8 @@ impl Gate {
 
     /// Waits until the call is about to be made.
     pub(crate) async fn reached(&self) {
-        self.reached.notified().await;
+        let reached = tokio::time::timeout(Duration::from_secs(30), self.reached.notified());
+        reached.await.unwrap_or_else(|_| panic!("{} number {} was never called", self.operation, self.nth));
     }
 
     /// Lets the call go.

@@ -176,7 +176,11 @@ async fn an_occurrence_whose_worker_is_cut_at_any_call() {
             assert_eq!(ended.status, Status::Completed, "{case}");
             let runs = world.runs(job.id).await;
             let due: BTreeSet<_> = runs.iter().map(|run| run.due_at).collect();
-            assert_eq!((due.len(), ended.timetable.unwrap().fires as usize), (runs.len(), runs.len()), "{case}");
+            assert_eq!(
+                (due.len(), ended.timetable.unwrap().fires as usize),
+                (runs.len(), runs.len()),
+                "{case}"
+            );
             assert!(due.contains(&Some(first)), "{case}: {due:?}");
             assert!(missed == "run_once" || runs.len() == 3, "{case}: a backfill leaves none out");
         })
@@ -222,7 +226,7 @@ async fn an_edit_between_the_tick_and_the_occurrence() {
     world.tick().await;
     let later = world.bed.now().plus(Duration::from_secs(400));
     let schedule = Schedule::parse(&json!({"startTime": later}), "/schedule", world.bed.now()).unwrap();
-    let edited = life::reschedule(&job, Some(schedule), world.bed.now());
+    let edited = life::reschedule(&job, Some(schedule), world.present());
     assert!(matches!(world.store.replace_job(&edited).await.unwrap(), store::Replaced::Written));
     world.see_through(job.id, "").await;
     world.assert_each_once(job.id, &[later], "").await;
