@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use domain::job::Job;
-use edge::views::JobView;
-use edge::{Answer, Code, Problem};
+use edge::views::{JobView, SeenJob};
+use edge::{Answer, Caller, Code, Problem};
 use http::header::{ETAG, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -22,7 +22,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JobAnswer {
     #[serde(flatten)]
-    job: JobView,
+    job: SeenJob,
     /// What was done.
     message: &'static str,
 }
@@ -38,9 +38,9 @@ pub(crate) struct Done {
 }
 
 /// A job that was created, now or before under the same key.
-pub(crate) fn created(made: &Made) -> Response {
+pub(crate) fn created(caller: &Caller, made: &Made) -> Response {
     let message = created_message(&made.job);
-    let mut response = job(StatusCode::CREATED, &made.job, made.view(), message);
+    let mut response = job(StatusCode::CREATED, caller, &made.job, made.view(), message);
     let headers = response.headers_mut();
     if let Ok(place) = HeaderValue::try_from(format!("/jobs/{}", made.job.id)) {
         headers.insert(LOCATION, place);
@@ -56,9 +56,16 @@ pub(crate) fn created_message(job: &Job) -> &'static str {
     if job.run.is_some() { "Job created and started" } else { "Job created successfully" }
 }
 
-/// A job with its ETag.
-pub(crate) fn job(status: StatusCode, job: &Job, view: JobView, message: &'static str) -> Response {
-    (status, [etag(job)], Json(JobAnswer { job: view, message })).into_response()
+/// A job with its ETag, as far as the caller may see it.
+pub(crate) fn job(
+    status: StatusCode,
+    caller: &Caller,
+    job: &Job,
+    view: JobView,
+    message: &'static str,
+) -> Response {
+    let answer = JobAnswer { job: SeenJob::by(caller, view), message };
+    (status, [etag(job)], Json(answer)).into_response()
 }
 
 /// The header that tells a job's version.

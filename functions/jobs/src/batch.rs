@@ -5,7 +5,7 @@ use axum::extract::{Extension, State};
 use domain::input::Fields;
 use edge::problem::Document;
 use edge::trace::RequestId;
-use edge::views::JobView;
+use edge::views::SeenJob;
 use edge::{Answer, Caller, JsonFields, Problem};
 use futures::stream::{self, StreamExt};
 use http::StatusCode;
@@ -52,7 +52,7 @@ pub(crate) struct Outcome {
     status: u16,
     /// The job. If all payloads do not fit in one answer, the last ones are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    job: Option<JobView>,
+    job: Option<SeenJob>,
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Document>,
@@ -80,7 +80,8 @@ pub(crate) async fn create_all(
             let bytes = made.payload.as_str().len() + 1_024;
             let view = if bytes <= room { made.view() } else { made.view().without_payload() };
             room = room.saturating_sub(bytes);
-            Outcome { index, status: StatusCode::CREATED.as_u16(), job: Some(view), error: None }
+            let job = Some(SeenJob::by(caller, view));
+            Outcome { index, status: StatusCode::CREATED.as_u16(), job, error: None }
         }
         Err(problem) => {
             let status = problem.code().status().as_u16();

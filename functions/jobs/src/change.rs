@@ -1,9 +1,12 @@
 //! Changing a job: what the body names changes, the rest stays.
 
+mod parts;
+
 use axum::extract::State;
 use axum::response::Response;
+use domain::api_key::Scope;
 use domain::id::JobId;
-use domain::job::{Job, JobWebhook};
+use domain::job::Job;
 use domain::life::touched;
 use domain::payload::Payload;
 use domain::time::Moment;
@@ -14,7 +17,7 @@ use store::Replaced;
 use utoipa::ToSchema;
 
 use crate::answer::{self, IfMatch, JobAnswer};
-use crate::members::{Members, check_task};
+use crate::members::Members;
 use crate::{App, MOST_RACES, owner, too_many_races};
 
 /// What an answer carries and nobody changes: a client may send it back as it came.
@@ -61,7 +64,7 @@ pub(crate) struct ChangeBody {
     #[schema(minimum = 1, maximum = 50)]
     timeout_seconds: Option<u32>,
     /// When it runs by itself; null: not any more. Without `paused` it rests or works as it did. An ended job
-    /// that has an occurrence before it waits again.
+    /// that has an occurrence before it waits again. An API key needs the scope `run` to change it.
     schedule: Option<ScheduleShape>,
     /// Where to tell of its end; null: nowhere.
     webhook_url: Option<String>,
@@ -83,6 +86,8 @@ struct Next {
     payload: Option<Payload>,
     /// Whether it has a schedule that it did not have, and so a future.
     waits: bool,
+    /// Whether that is due at once.
+    starts: bool,
 }
 
 /// Changes a job. PATCH does the same.
@@ -138,11 +143,16 @@ impl App {
         let mut job = self.own_job(caller, id).await?;
         versions.check(&job)?;
         let change = Change::read(caller, &job, body, self.ambient().now())?;
+        let mut counted = false;
         for _ in 0..=MOST_RACES {
             versions.check(&job)?;
-            let Some(next) = self.next(&job, &change).await? else {
-                return self.changed(job, None).await;
+            let Some(next) = self.next(caller, &job, &change).await? else {
+                return self.changed(caller, job, None).await;
             };
+            if next.starts && !counted {
+                self.count_run(caller, next.job.updated_at).await?;
+                counted = true;
+            }
             let written = match next.payload.clone() {
                 Some(payload) => self.store().replace_job_and_payload(next.job.clone(), payload).await?,
                 None if next.waits => self.store().revive_job(&next.job).await?,
@@ -153,7 +163,7 @@ impl App {
                     if next.waits {
                         self.queues.announce(&next.job, next.job.updated_at).await;
                     }
-                    return self.changed(next.job, next.payload).await;
+                    return self.changed(caller, next.job, next.payload).await;
                 }
                 Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
                 Replaced::Lost(_) => return Err(Problem::not_found("job")),
@@ -162,17 +172,17 @@ impl App {
         Err(too_many_races())
     }
 
-    async fn changed(&self, job: Job, payload: Option<Payload>) -> Answer<Response> {
+    async fn changed(&self, caller: &Caller, job: Job, payload: Option<Payload>) -> Answer<Response> {
         let payload = match payload {
             Some(payload) => payload,
             None => self.store().payload(&job).await?,
         };
         let view = JobView::from(&job).with_payload(payload);
-        Ok(answer::job(StatusCode::OK, &job, view, "Job updated successfully"))
+        Ok(answer::job(StatusCode::OK, caller, &job, view, "Job updated successfully"))
     }
 
     /// The job with the change made; `None` if that leaves it as it is.
-    async fn next(&self, job: &Job, change: &Change) -> Answer<Option<Next>> {
+    async fn next(&self, caller: &Caller, job: &Job, change: &Change) -> Answer<Option<Next>> {
         let members = &change.members;
         if members.status.is_some_and(|status| status != job.status) {
             let told = format!("is {} and not set here: run, rerun and cancel change it", job.status);
@@ -184,6 +194,9 @@ impl App {
         let now = self.ambient().now();
         let rescheduled = members.schedule.applied(job, now)?;
         let new_schedule = rescheduled.is_some();
+        if new_schedule {
+            caller.require(Scope::Run)?;
+        }
         let mut next = rescheduled.unwrap_or_else(|| touched(job, now));
         set(&mut next.task_name, members.task_name.clone());
         set(&mut next.task_type, members.task_type.clone());
@@ -205,62 +218,9 @@ impl App {
             return Ok(None);
         }
         next.log.add(next.updated_at, next.status, format!("changed: {}", names.join(", ")), None);
-        let waits = new_schedule && next.timetable.is_some();
-        Ok(Some(Next { job: next, payload, waits }))
-    }
-
-    /// The payload, if it changes. A client that sends a whole job back has changed the one of its two names
-    /// that differs from what is stored.
-    async fn next_payload(&self, job: &Job, task_type: &str, members: &Members) -> Answer<Option<Payload>> {
-        let names = [("payload", &members.payload), ("parameters", &members.parameters)];
-        if members.task_type.is_none() && names.iter().all(|(_, given)| given.is_none()) {
-            return Ok(None);
-        }
-        let stored = self.store().payload(job).await?;
-        let mut new = names.into_iter().filter_map(|(name, given)| Some((name, given.as_ref()?)));
-        let mut new = new.by_ref().filter(|(_, given)| **given != stored);
-        let (name, payload) = match (new.next(), new.next()) {
-            (Some((_, payload)), Some((_, parameters))) if payload != parameters => {
-                let told = "is the payload's other name, and differs from it: send one of them";
-                return Err(Problem::at("/parameters", told));
-            }
-            (Some((name, payload)), _) => (name, Some(payload.clone())),
-            (None, _) => ("payload", None),
-        };
-        let faults = check_task(
-            task_type,
-            payload.as_ref().unwrap_or(&stored),
-            name,
-            self.config.refuse_unknown_types && task_type != job.task_type,
-        );
-        if faults.is_empty() { Ok(payload) } else { Err(faults.into()) }
-    }
-
-    async fn next_webhook(&self, job: &Job, change: &Change) -> Answer<Option<JobWebhook>> {
-        if change.no_webhook {
-            return Ok(None);
-        }
-        let members = &change.members;
-        let url = members.webhook_url.as_ref().map(|url| url.as_str().to_owned());
-        let Some(url) = url.or_else(|| job.webhook.as_ref().map(|webhook| webhook.url.clone())) else {
-            return match members.webhook_secret {
-                Some(_) => Err(Problem::at("/webhookSecret", "needs a webhookUrl beside it")),
-                None => Ok(None),
-            };
-        };
-        let kept = job.webhook.as_ref().and_then(|webhook| webhook.secret.clone());
-        let secret = match &members.webhook_secret {
-            Some(text) => Some(self.seal(text, &job.id.to_string()).await?),
-            None => kept.filter(|_| !change.no_secret),
-        };
-        let webhook = JobWebhook { url, secret };
-        if webhook.secret.is_none()
-            && job.webhook.as_ref() != Some(&webhook)
-            && let Some(owner) = self.store().user(job.user_id).await?
-        {
-            self.with_signing(owner).await?;
-        }
-        Ok(Some(webhook))
+        let table = next.timetable.as_ref().filter(|_| new_schedule);
+        let (waits, starts) = (table.is_some(), table.is_some_and(|table| table.is_due(now)));
+        Ok(Some(Next { job: next, payload, waits, starts }))
     }
 }
 

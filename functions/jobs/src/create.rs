@@ -12,6 +12,7 @@ use domain::life;
 use domain::log::Log;
 use domain::message::JobMessage;
 use domain::payload::Payload;
+use domain::time::Moment;
 use edge::rate::Limit;
 use edge::views::{JobView, ScheduleShape};
 use edge::{Answer, Caller, Code, JsonFields, Problem};
@@ -52,13 +53,13 @@ pub(crate) struct NewJobBody {
     /// How many seconds an attempt may take.
     #[schema(minimum = 1, maximum = 50, default = 50)]
     timeout_seconds: Option<u32>,
-    /// When it runs by itself.
+    /// When it runs by itself. An API key needs the scope `run` for it.
     schedule: Option<ScheduleShape>,
     /// Where to tell of its end.
     webhook_url: Option<String>,
     /// What signs that; without one your own signing secret does.
     webhook_secret: Option<String>,
-    /// Whether to start it at once. A recurring schedule goes on besides; a one-time one cannot.
+    /// Whether to start it at once; an API key needs the scope `run` for it. A recurring schedule goes on besides; a one-time one cannot.
     #[schema(default = false)]
     run: Option<bool>,
     /// Whose it is to be; only an admin may name another user.
@@ -94,6 +95,9 @@ impl Once {
 }
 
 /// Creates a job, and starts it if `run` is true. Also at POST /create-job.
+///
+/// A job that starts at once, by `run` or by a schedule whose time has come, counts against the limit of runs. An API
+/// key without the scope `read` is answered a receipt.
 #[utoipa::path(post, path = "/jobs", tag = "jobs", security(("bearer" = [])), request_body = NewJobBody,
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 visible ASCII characters: the same request under it creates one job in 24 hours")),
@@ -113,7 +117,8 @@ pub(crate) async fn create(
         Some(key) => Some(Once::new("Idempotency-Key", key.as_bytes(), &body.raw)?),
         None => None,
     };
-    Ok(answer::created(&app.create(&caller, body.fields, once.as_ref()).await?))
+    let made = app.create(&caller, body.fields, once.as_ref()).await?;
+    Ok(answer::created(&caller, &made))
 }
 
 impl App {
@@ -133,11 +138,11 @@ impl App {
         }
         let draft = self.draft(caller, body)?;
         let now = self.ambient().now();
-        if draft.run {
+        if draft.run || draft.timetable.is_some() {
             caller.require(Scope::Run)?;
-            // Started here or by `run`, it is a run.
-            let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
-            limit.count(self.store(), &caller.user.id.to_string(), now).await?;
+        }
+        if draft.run || draft.timetable.as_ref().is_some_and(|table| table.is_due(now)) {
+            self.count_run(caller, now).await?;
         }
         let id = JobId::fresh(now, self.ambient().entropy());
         let webhook = self.webhook(caller, &draft, id).await?;
@@ -177,6 +182,13 @@ impl App {
             self.queues.announce(&made.job, self.ambient().now()).await;
         }
         Ok(made)
+    }
+
+    /// Counts a run of the caller's, or answers 429: started here, by a schedule that is due when it is set, or by
+    /// `run`, it is a run.
+    pub(crate) async fn count_run(&self, caller: &Caller, now: Moment) -> Answer<()> {
+        let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
+        limit.count(self.store(), &caller.user.id.to_string(), now).await.map(|_| ())
     }
 
     async fn start(&self, job: &Job, run: RunId, delay: Duration) -> Answer<()> {

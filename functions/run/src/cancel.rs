@@ -8,7 +8,7 @@ use domain::delivery::owed;
 use domain::id::{CancelId, JobId, RunId};
 use domain::job::Job;
 use domain::life;
-use edge::views::JobView;
+use edge::views::{JobView, SeenJob};
 use edge::{Answer, Code, PathId, Problem, RunCaller};
 use serde::Serialize;
 use store::Replaced;
@@ -24,7 +24,7 @@ const HEAD_START: Duration = Duration::from_secs(2);
 pub(crate) struct Cancelled {
     message: &'static str,
     #[serde(flatten)]
-    job: JobView,
+    job: SeenJob,
 }
 
 /// Cancels a job that has not ended, and its schedule with it. What its task has done by then is not undone.
@@ -51,7 +51,7 @@ pub(crate) async fn cancel(
             Replaced::Written => {
                 return Ok(Json(Cancelled {
                     message: "Job cancelled successfully",
-                    job: JobView::from(&next),
+                    job: SeenJob::by(&caller, JobView::from(&next)),
                 }));
             }
             Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,

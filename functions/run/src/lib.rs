@@ -14,6 +14,7 @@ use boot::{Ambient, SecretCache, Vars};
 use domain::id::JobId;
 use domain::job::Job;
 use domain::life::{Present, put_aside};
+use edge::rate::{Limit, Standing};
 use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions};
 use queue::{JobQueues, QueueError, WebhookQueues};
 use store::{Replaced, Store};
@@ -77,6 +78,12 @@ impl App {
         let job = self.store().job(id, self.ambient().now()).await?;
         job.filter(|job| job.user_id == caller.user.id || caller.is_admin())
             .ok_or_else(|| Problem::not_found("job"))
+    }
+
+    /// Counts a run that the caller starts, or answers 429.
+    async fn count_run(&self, caller: &Caller) -> Answer<Standing> {
+        let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
+        limit.count(self.store(), &caller.user.id.to_string(), self.ambient().now()).await
     }
 
     /// The present, and how long what ends in it is kept.

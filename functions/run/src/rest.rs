@@ -8,8 +8,8 @@ use domain::id::JobId;
 use domain::job::Job;
 use domain::life::{self, CannotRest};
 use domain::message::JobMessage;
-use edge::views::JobView;
-use edge::{Answer, Code, PathId, Problem, RunCaller};
+use edge::views::{JobView, SeenJob};
+use edge::{Answer, Caller, Code, PathId, Problem, RunCaller};
 use serde::Serialize;
 use store::Replaced;
 use utoipa::ToSchema;
@@ -18,15 +18,13 @@ use crate::{App, MOST_RACES, queue_failed, too_many_races};
 
 /// How long the message about an end waits for the write of that end.
 const HEAD_START: Duration = Duration::from_secs(2);
-/// No record has this version, so a message that names it starts nothing.
-const NO_VERSION: u64 = 0;
 
 /// What `pause` and `resume` answer: the job, and a message.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Rested {
     message: &'static str,
     #[serde(flatten)]
-    job: JobView,
+    job: SeenJob,
 }
 
 /// Lets a job's schedule rest: until `resume` the job does not run by itself. A run that is on goes on, and
@@ -43,10 +41,10 @@ pub(crate) async fn pause(
     let mut job = app.own_job(&caller, id).await?;
     for _ in 0..MOST_RACES {
         let Some(next) = life::pause(&job, app.ambient().now()).map_err(refuse)? else {
-            return Ok(rested(&job, "Schedule paused"));
+            return Ok(rested(&caller, &job, "Schedule paused"));
         };
         match app.replace(&job, &next).await? {
-            Replaced::Written => return Ok(rested(&next, "Schedule paused")),
+            Replaced::Written => return Ok(rested(&caller, &next, "Schedule paused")),
             Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
             Replaced::Lost(_) => return Err(Problem::not_found("job")),
         }
@@ -55,7 +53,7 @@ pub(crate) async fn pause(
 }
 
 /// Lets a job's schedule go on. What fell into the pause is not made up for, except that a one-time schedule
-/// whose moment has passed comes at once. To resume twice is the same as once.
+/// whose moment has passed comes at once, and counts as a run. To resume twice is the same as once.
 #[utoipa::path(post, path = "/jobs/{id}/resume", tag = "runs", security(("bearer" = [])),
     params(("id" = String, Path, description = "The job's id")),
     responses((status = 200, body = Rested, description = "It goes on, or is over if its end has passed"),
@@ -66,16 +64,21 @@ pub(crate) async fn resume(
     PathId(id): PathId<JobId>,
 ) -> Answer<Json<Rested>> {
     let mut job = app.own_job(&caller, id).await?;
+    let mut counted = false;
     for _ in 0..MOST_RACES {
         let at = app.present();
         let Some(next) = life::resume(&job, at).map_err(refuse)? else {
-            return Ok(rested(&job, "Schedule resumed"));
+            return Ok(rested(&caller, &job, "Schedule resumed"));
         };
+        if !counted && next.timetable.as_ref().is_some_and(|table| table.is_due(at.now)) {
+            app.count_run(&caller).await?;
+            counted = true;
+        }
         app.tell_of_end(&job, &next).await?;
         match app.replace(&job, &next).await? {
             Replaced::Written => {
                 app.jobs.announce(&next, at.now).await;
-                return Ok(rested(&next, "Schedule resumed"));
+                return Ok(rested(&caller, &next, "Schedule resumed"));
             }
             Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
             Replaced::Lost(_) => return Err(Problem::not_found("job")),
@@ -94,13 +97,13 @@ impl App {
         let Some(run) = next.run.as_ref().map(|run| run.id).filter(|run| Some(*run) != known) else {
             return Ok(());
         };
-        let message = JobMessage::run(next.id, run, NO_VERSION);
+        let message = JobMessage::of_ended(next.id, run);
         self.jobs.send(next.priority, next.user_id, &message, HEAD_START).await.map_err(queue_failed)
     }
 }
 
-fn rested(job: &Job, message: &'static str) -> Json<Rested> {
-    Json(Rested { message, job: JobView::from(job) })
+fn rested(caller: &Caller, job: &Job, message: &'static str) -> Json<Rested> {
+    Json(Rested { message, job: SeenJob::by(caller, JobView::from(job)) })
 }
 
 fn refuse(reason: CannotRest) -> Problem {

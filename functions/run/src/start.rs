@@ -6,8 +6,8 @@ use domain::id::{JobId, RunId};
 use domain::job::{Job, Status};
 use domain::life::{self, CannotStart};
 use domain::message::JobMessage;
-use edge::rate::{Limit, Standing};
-use edge::views::JobView;
+use edge::rate::Standing;
+use edge::views::{JobView, SeenJob};
 use edge::{Answer, Caller, Code, PathId, Problem, RunCaller};
 use http::StatusCode;
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub(crate) struct Started {
     /// The job's status: running, or already how the run has ended.
     #[schema(value_type = String)]
     status: Status,
-    job: JobView,
+    job: SeenJob,
 }
 
 type Reply = Answer<(StatusCode, Standing, Json<Started>)>;
@@ -66,9 +66,7 @@ impl App {
         let mut job = self.own_job(caller, id).await?;
         may(&job).map_err(refuse)?;
         // Only what could start counts against the limit.
-        let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
-        let subject = caller.user.id.to_string();
-        let standing = limit.count(self.store(), &subject, self.ambient().now()).await?;
+        let standing = self.count_run(caller).await?;
         for _ in 0..MOST_RACES {
             may(&job).map_err(refuse)?;
             let now = self.ambient().now();
@@ -78,9 +76,9 @@ impl App {
             self.jobs.send(job.priority, job.user_id, &message, delay).await.map_err(queue_failed)?;
             let next = life::start(&job, run, now);
             match self.replace(&job, &next).await? {
-                Replaced::Written => return Ok(started(standing, &next)),
+                Replaced::Written => return Ok(started(caller, standing, &next)),
                 Replaced::Lost(Some(current)) if current.run.as_ref().is_some_and(|on| on.id == run) => {
-                    return Ok(started(standing, &current));
+                    return Ok(started(caller, standing, &current));
                 }
                 Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
                 Replaced::Lost(_) => return Err(Problem::not_found("job")),
@@ -90,9 +88,9 @@ impl App {
     }
 }
 
-fn started(standing: Standing, job: &Job) -> (StatusCode, Standing, Json<Started>) {
-    let answer =
-        Started { success: true, message: "Job started", status: job.status, job: JobView::from(job) };
+fn started(caller: &Caller, standing: Standing, job: &Job) -> (StatusCode, Standing, Json<Started>) {
+    let (status, view) = (job.status, SeenJob::by(caller, JobView::from(job)));
+    let answer = Started { success: true, message: "Job started", status, job: view };
     (StatusCode::ACCEPTED, standing, Json(answer))
 }
 

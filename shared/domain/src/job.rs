@@ -103,6 +103,11 @@ impl Timetable {
     pub fn due(&self) -> Option<Moment> {
         self.next.filter(|_| !self.schedule.paused)
     }
+
+    /// Whether an occurrence is due already.
+    pub fn is_due(&self, now: Moment) -> bool {
+        self.due().is_some_and(|due| due <= now)
+    }
 }
 
 /// One run: all attempts between a start and an end.

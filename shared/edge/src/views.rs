@@ -5,6 +5,7 @@ mod delivery;
 mod job;
 mod run;
 mod schedule;
+mod seen;
 mod user;
 
 pub use api_key::KeyView;
@@ -12,6 +13,7 @@ pub use delivery::DeliveryView;
 pub use job::{JobView, LogView};
 pub use run::RunView;
 pub use schedule::{RecurrenceShape, ScheduleShape};
+pub use seen::{JobReceipt, SeenJob};
 pub use user::UserView;
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use testkit::{Fault, When};
 use crate::counter::{Counter, register};
 
 /// A job with this schedule, in the table.
-async fn scheduled(counter: &Counter, schedule: Value) -> Job {
+pub(crate) async fn scheduled(counter: &Counter, schedule: Value) -> Job {
     let now = counter.now();
     let schedule = Schedule::parse(&schedule, "/schedule", now).unwrap();
     let timetable = Some(life::scheduled(schedule, 1, now));
@@ -85,6 +85,29 @@ async fn a_single_time_that_passed_in_the_pause_comes_when_it_is_over() {
     let got = counter.ask(&job, "resume").await;
     assert_eq!(got.body["nextRunAt"], at(&counter, 0));
     assert_eq!(counter.messages(Priority::Low).await, [JobMessage::fire(job.id, 3, counter.now())]);
+}
+
+#[tokio::test]
+async fn a_single_time_that_comes_at_once_when_it_is_resumed_is_a_run() {
+    let counter = Counter::with(&[("RATE_LIMIT_MAX", "1"), ("RATE_LIMIT_WINDOW_MS", "60000")]).await;
+    let start = counter.now().plus(Duration::from_secs(30));
+    let (one, other) = (
+        scheduled(&counter, json!({"startTime": start})).await,
+        scheduled(&counter, json!({"startTime": start})).await,
+    );
+    let recurring = hourly(&counter).await;
+    for job in [&one, &other, &recurring] {
+        assert_eq!(counter.ask(job, "pause").await.status, 200);
+    }
+    counter.pass(61);
+    assert_eq!(counter.ask(&one, "resume").await.status, 200);
+    let before = counter.read(&other).await;
+    assert_eq!(counter.ask(&other, "resume").await.problem(), (429, "rate-limited"));
+    assert_eq!(counter.read(&other).await, before);
+    assert_eq!(counter.ask(&recurring, "resume").await.status, 200, "its next is to come");
+    assert_eq!(counter.ask(&recurring, "run").await.problem(), (429, "rate-limited"));
+    counter.pass(60);
+    assert_eq!(counter.ask(&other, "resume").await.status, 200);
 }
 
 #[tokio::test]

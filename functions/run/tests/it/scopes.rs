@@ -40,3 +40,22 @@ async fn a_key_reaches_no_further_than_its_user() {
     }
     assert_eq!(counter.read(&job).await, job);
 }
+
+#[tokio::test]
+async fn a_key_that_may_not_read_is_answered_a_receipt() {
+    let counter = Counter::new().await;
+    let key = async |scopes: &[Scope]| testkit::api_key(&counter.bed, counter.user.id, scopes).await;
+    let (runs, sees) = (key(&[Scope::Run]).await, key(&[Scope::Run, Scope::Read]).await);
+    let schedule = serde_json::json!({"recurrence": {"interval": "hourly"}});
+    let job = crate::rest::scheduled(&counter, schedule).await;
+    for what in ["pause", "pause", "resume", "resume", "run", "cancel", "rerun"] {
+        let got = counter.post_as(&format!("/jobs/{}/{what}", job.id), Some(&runs)).await;
+        assert!(got.status.is_success(), "{what}: {got:?}");
+        let told = if got.body["job"].is_object() { &got.body["job"] } else { &got.body };
+        let names = told.as_object().unwrap().keys().filter(|name| *name != "message");
+        assert_eq!(names.collect::<Vec<_>>(), ["id", "jobId", "status", "version"], "{what}");
+        assert!(!got.body.to_string().contains(&job.task_name), "{what}: {got:?}");
+    }
+    let got = counter.post_as(&format!("/jobs/{}/cancel", job.id), Some(&sees)).await;
+    assert_eq!(got.body["taskName"], job.task_name);
+}
