@@ -2,14 +2,15 @@
 
 mod parts;
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::Response;
 use domain::api_key::Scope;
 use domain::id::JobId;
 use domain::job::Job;
-use domain::life::touched;
+use domain::life::{Present, touched};
 use domain::payload::Payload;
-use domain::time::Moment;
 use edge::views::{JobView, ScheduleShape};
 use edge::{Answer, Caller, JsonFields, PathId, Problem};
 use http::{HeaderMap, StatusCode};
@@ -142,7 +143,7 @@ impl App {
         // Whose job it is comes first: what is wrong with a body tells nothing of another user's job.
         let mut job = self.own_job(caller, id).await?;
         versions.check(&job)?;
-        let change = Change::read(caller, &job, body, self.ambient().now())?;
+        let change = Change::read(caller, &job, body, self.present(), self.config.least_interval)?;
         let mut counted = false;
         for _ in 0..=MOST_RACES {
             versions.check(&job)?;
@@ -191,8 +192,9 @@ impl App {
         if members.user.is_some_and(|user| user != job.user_id) {
             return Err(Problem::at("/userId", "cannot be changed"));
         }
-        let now = self.ambient().now();
-        let rescheduled = members.schedule.applied(job, now)?;
+        let at = self.present();
+        let now = at.now;
+        let rescheduled = members.schedule.applied(job, at, self.config.least_interval)?;
         let new_schedule = rescheduled.is_some();
         if new_schedule {
             caller.require(Scope::Run)?;
@@ -230,14 +232,15 @@ impl Change {
         caller: &Caller,
         job: &Job,
         JsonFields { mut fields, .. }: JsonFields,
-        now: Moment,
+        at: Present,
+        least: Duration,
     ) -> Answer<Self> {
         let (no_webhook, no_secret) = (fields.is_null("webhookUrl"), fields.is_null("webhookSecret"));
         let members = Members::take(&mut fields)?;
         if no_webhook && members.webhook_secret.is_some() {
             fields.fault("/webhookSecret", "needs a webhookUrl beside it");
         }
-        for fault in members.schedule.applied(job, now).err().unwrap_or_default() {
+        for fault in members.schedule.applied(job, at, least).err().unwrap_or_default() {
             fields.fault(fault.pointer, fault.message);
         }
         fields.ignore(&READ_ONLY);

@@ -22,6 +22,8 @@ pub const VARIABLES: &[&str] = &[
     "SIMULATED_TASK_MS",
     "UNKNOWN_TASK_TYPE",
     "DUE_SHARDS",
+    "RETENTION_DAYS",
+    "SCHEDULE_MIN_SECONDS",
     "CORS_ORIGINS",
 ];
 
@@ -61,6 +63,10 @@ pub struct Config {
     pub refuse_unknown_types: bool,
     /// Over how many partitions of the index what falls due is spread.
     pub shards: Shards,
+    /// How long ended jobs are kept; for ever if not set.
+    pub retention: Option<Duration>,
+    /// How close to each other the occurrences of a schedule may be.
+    pub least_interval: Duration,
     /// Which web pages may call.
     pub cors: CorsPolicy,
 }
@@ -72,6 +78,7 @@ impl Config {
         if unknown.as_deref().is_some_and(|text| !matches!(text, "reject" | "simulate")) {
             vars.fault("UNKNOWN_TASK_TYPE", "must be simulate or reject");
         }
+        let days: u64 = vars.or("RETENTION_DAYS", 90);
         Self {
             table: vars.required("TABLE_NAME"),
             job_queues: [
@@ -87,6 +94,8 @@ impl Config {
             window: vars.duration(["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_WINDOW"], Duration::from_secs(900)),
             refuse_unknown_types: unknown.as_deref() == Some("reject"),
             shards: vars.or("DUE_SHARDS", Shards::default()),
+            retention: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            least_interval: Duration::from_secs(vars.or("SCHEDULE_MIN_SECONDS", 1)),
             cors: CorsPolicy::read(vars),
         }
     }

@@ -60,7 +60,7 @@ impl App {
             fields.fault("/status", format!("a new job is {begins_as}; run: true starts it at once"));
         }
         let now = self.ambient().now();
-        let schedule = members.schedule.of_new(&mut fields, now);
+        let schedule = members.schedule.of_new(&mut fields, now, self.config.least_interval);
         if run && schedule.as_ref().is_some_and(|schedule| !schedule.is_recurring()) {
             fields
                 .fault("/run", "starts the job now, and its one-time schedule later: leave one of them out");

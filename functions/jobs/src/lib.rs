@@ -30,6 +30,7 @@ use boot::config::ConfigError;
 use boot::{Ambient, SecretCache, Vars};
 use domain::id::{JobId, UserId};
 use domain::job::Job;
+use domain::life::Present;
 use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions};
 use queue::{JobQueues, QueueError};
 use store::Store;
@@ -81,6 +82,11 @@ impl App {
 
     fn ambient(&self) -> &Ambient {
         self.sessions.ambient()
+    }
+
+    /// The present, and how long what ends in it is kept.
+    fn present(&self) -> Present {
+        Present { now: self.ambient().now(), keep: self.config.retention }
     }
 
     /// The job, if it is the caller's or the caller is an admin; somebody else's job is as good as none.

@@ -1,10 +1,12 @@
 //! Schedules in requests: what a new job's is, how a change moves it, and what one would come to.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use domain::input::{Fault, Fields};
 use domain::job::Job;
-use domain::life;
+use domain::life::{self, Present};
 use domain::schedule::Schedule;
 use domain::time::Moment;
 use edge::views::ScheduleShape;
@@ -19,6 +21,8 @@ use crate::App;
 const PLACE: &str = "/schedule";
 /// How long its text may be: it stands in the record and in both indexes.
 const LONGEST: usize = 2_048;
+/// How many occurrences tell how often a schedule comes.
+const LOOKED_AT: usize = 100;
 /// How many occurrences a preview shows, unless it says otherwise, and at most.
 const SHOWN: (usize, u64) = (5, 100);
 
@@ -51,49 +55,38 @@ impl Wanted {
     }
 
     /// The schedule of a new job; what is wrong with it is noted in `fields`.
-    pub(crate) fn of_new(&self, fields: &mut Fields, now: Moment) -> Option<Schedule> {
+    pub(crate) fn of_new(&self, fields: &mut Fields, now: Moment, least: Duration) -> Option<Schedule> {
         let Self::Given(value) = self else { return None };
-        let read = Schedule::parse(value, PLACE, now);
+        let read = Schedule::parse(value, PLACE, now).and_then(|read| rare_enough(read, now, least));
         read.map_err(|faults| faults.into_iter().for_each(|one| fields.fault(one.pointer, one.message))).ok()
     }
 
-    /// The job with this schedule; `None` if it has that already. A client may send back what it has read, also
-    /// when that is over, and may leave out `paused`, and the start of an interval that it left out before.
-    pub(crate) fn applied(&self, job: &Job, now: Moment) -> Result<Option<Job>, Vec<Fault>> {
+    /// The job with this schedule; `None` if it has that already. A client may send back what it has read or sent
+    /// before, also when that is over, and may leave out `paused`, and the start of an interval that it left out
+    /// before.
+    pub(crate) fn applied(&self, job: &Job, at: Present, least: Duration) -> Result<Option<Job>, Vec<Fault>> {
         let present = job.timetable.as_ref().map(|table| &table.schedule);
         let value = match (self, present) {
             (Self::Untouched, _) | (Self::None, None) => return Ok(None),
-            (Self::None, Some(_)) => return Ok(Some(life::reschedule(job, None, now))),
+            (Self::None, Some(_)) => return Ok(Some(life::reschedule(job, None, at))),
             (Self::Given(value), _) => value,
         };
         let mut value = value.clone();
+        let mut schedule = None;
         if let Some(present) = present {
             supply(&mut value, "paused", Some(present.paused));
-            if serde_json::to_value(present).is_ok_and(|present| present == value) {
-                return Ok(None);
-            }
-        }
-        let mut schedule = None;
-        let mut goes_on = false;
-        if let Some(present) = present {
-            let start = present.starts_at().filter(|_| present.is_recurring());
             let mut whole = value.clone();
-            supply(&mut whole, "startTime", start);
-            schedule =
-                Schedule::parse(&whole, PLACE, now).ok().filter(|given| apart_from_rest(given, present));
-            goes_on = schedule.is_some();
-            if schedule.as_ref() == Some(present) {
+            supply(&mut whole, "startTime", present.starts_at().filter(|_| present.is_recurring()));
+            // As it would have been read when the job was created: by now it may be over.
+            if Schedule::parse(&whole, PLACE, job.created_at).is_ok_and(|given| given == *present) {
                 return Ok(None);
             }
+            schedule = Schedule::parse(&whole, PLACE, at.now).ok().filter(|given| given.comes_as(present));
         }
-        let schedule = schedule.map_or_else(|| Schedule::parse(&value, PLACE, now), Ok)?;
-        let mut next = life::reschedule(job, Some(schedule), now);
-        let Some(table) = next.timetable.as_mut() else { return Ok(Some(next)) };
-        if table.next.is_none() {
+        let schedule = schedule.map_or_else(|| Schedule::parse(&value, PLACE, at.now), Ok)?;
+        let next = life::reschedule(job, Some(rare_enough(schedule, at.now, least)?), at);
+        if next.timetable.as_ref().is_some_and(|table| table.next.is_none()) {
             return Err(vec![Fault::new(PLACE, "names no time at which the job has not run already")]);
-        }
-        if let (true, Some(before)) = (goes_on, &job.timetable) {
-            table.fires = before.fires;
         }
         Ok(Some(next))
     }
@@ -154,7 +147,7 @@ pub(crate) async fn preview(
         let value = value.map_err(|told| vec![Fault::new("", told)])?;
         return Ok(Json(Preview::of(&Schedule::parse(&value, "", now)?, SHOWN.0, now)));
     }
-    let schedule = Wanted::take(&mut fields).of_new(&mut fields, now);
+    let schedule = Wanted::take(&mut fields).of_new(&mut fields, now, Duration::ZERO);
     let count = fields.number(&["count"]).unwrap_or(u64::try_from(SHOWN.0).unwrap_or(1));
     if !(1..=SHOWN.1).contains(&count) {
         fields.fault("/count", format!("must be from 1 to {}", SHOWN.1));
@@ -195,11 +188,15 @@ fn read(text: &str) -> Result<Value, &'static str> {
     serde_json::from_str(text).ok().filter(Value::is_object).ok_or("must be an object")
 }
 
-/// Whether two schedules differ in nothing but whether they rest: what the one has come to counts on then.
-fn apart_from_rest(one: &Schedule, other: &Schedule) -> bool {
-    let mut one = one.clone();
-    one.paused = other.paused;
-    one == *other
+/// Refuses a schedule that comes more often than the deployment allows. A few occurrences tell: a cron that comes
+/// often at certain hours only is found out when they are near.
+fn rare_enough(schedule: Schedule, now: Moment, least: Duration) -> Result<Schedule, Vec<Fault>> {
+    let near = schedule.upcoming(now, LOOKED_AT);
+    if near.windows(2).all(|two| two[1].since(two[0]) >= least) {
+        return Ok(schedule);
+    }
+    let told = format!("comes more often than every {} seconds (SCHEDULE_MIN_SECONDS)", least.as_secs());
+    Err(vec![Fault::new(format!("{PLACE}/recurrence"), told)])
 }
 
 /// Gives an object a member that it does not have, or has as `null`.

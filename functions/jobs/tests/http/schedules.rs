@@ -312,7 +312,8 @@ async fn after_its_run(house: &House, id: &str, keep: Option<Duration>) -> Job {
     let table = job.timetable.as_ref().unwrap();
     let (rev, due_at) = (table.rev, table.next.unwrap());
     let run = domain::id::RunId::of_occurrence(job.id, due_at);
-    let Verdict::Claim { next } = accept(&job, run, Trigger::Fire { rev, due_at }, 1, false, at) else {
+    let Verdict::Claim { next } = accept(&job, run, Trigger::Fire { rev, due_at }, 1, Duration::ZERO, at)
+    else {
         panic!("it is not due");
     };
     house.bed.store().replace_job(&next).await.unwrap();
