@@ -9,8 +9,8 @@ pub mod clock;
 pub mod demo;
 pub mod engines;
 pub mod openapi;
-mod outbox;
 pub mod outbound;
+mod outbox;
 mod parts;
 mod serve;
 pub mod settings;
@@ -96,7 +96,7 @@ impl System {
         if settings.clock.is_some() {
             tasks.spawn(clock::tick(engine.clone(), stop.clone()));
         }
-        let routes = parts.routes(&engine);
+        let routes = parts.routes(&engine, address);
         tasks.spawn(serve::serve(listener, routes.clone(), stop.clone()));
         tasks.close();
         Ok(Self { address, engine, routes, outbound, stop, tasks })

@@ -1,8 +1,14 @@
 //! `GET /local/outbox`: the e-mails that a deployment would have sent.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::routing::get;
 use axum::{Json, Router};
+use edge::{Answer, Code, Problem};
 use engine::{Engine, SentMail};
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, Uri};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -10,14 +16,123 @@ struct Outbox {
     mails: Vec<SentMail>,
 }
 
-/// The route. It asks for no token: it exists on this machine alone, where whoever reads the folder reads all.
-pub(crate) fn routes(engine: Engine) -> Router {
+/// The route, where nobody but this machine reaches it. It asks for no token: whoever may read the folder reads
+/// all. So it answers only where it is called by a name of this machine, too: a page from elsewhere, whose own
+/// name was made to lead here (DNS rebinding), calls it by that.
+pub(crate) fn routes(engine: Engine, listens_on: SocketAddr) -> Router {
+    let here = listens_on.ip().is_loopback();
     Router::new().route(
         "/local/outbox",
-        get(move || {
-            let mut mails = engine.sent_mail();
-            mails.reverse();
-            async move { Json(Outbox { mails }) }
+        get(move |uri: Uri, headers: HeaderMap| {
+            let outbox = read(&engine, here, &uri, &headers);
+            async move { outbox.map(Json) }
         }),
     )
+}
+
+fn read(engine: &Engine, here: bool, uri: &Uri, headers: &HeaderMap) -> Answer<Outbox> {
+    if !here {
+        let detail = "the outbox is there only where the service listens on a loopback address (--host)";
+        return Err(Problem::new(Code::NotFound, detail));
+    }
+    if !names_this_machine(uri, headers) {
+        let detail = "the outbox answers only at localhost, 127.0.0.1 or [::1]";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    let mut mails = engine.sent_mail();
+    mails.reverse();
+    Ok(Outbox { mails })
+}
+
+/// Whether the request was sent to a name that no DNS decides about.
+fn names_this_machine(uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut named = headers.get_all(HOST).iter();
+    let host = match (uri.authority(), named.next(), named.next()) {
+        (Some(host), None, None) => Some(host.clone()),
+        (None, Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
+        _ => None,
+    };
+    let Some(host) = host.filter(|host| !host.as_str().contains('@')) else { return false };
+    let name = host.host();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::Body;
+    use boot::clock::SystemClock;
+    use http::Request;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn asked(listens_on: &str, uri: &str, hosts: &[&str]) -> (u16, String) {
+        let engine = Engine::open(engine::Options { data_dir: None, clock: Arc::new(SystemClock) }).unwrap();
+        let routes = routes(engine, listens_on.parse().unwrap());
+        let routes = edge::router::finish(routes, edge::CorsPolicy::default());
+        let mut request = Request::builder().uri(uri);
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        let answer = routes.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    const OUTBOX: &str = "/local/outbox";
+
+    #[tokio::test]
+    async fn answers_by_the_names_of_this_machine() {
+        let names = [
+            "localhost:3000",
+            "LOCALHOST",
+            "127.0.0.1:3000",
+            "127.0.0.1",
+            "[::1]:3000",
+            "[::1]",
+            "127.8.8.8",
+        ];
+        for name in names {
+            let told = asked("127.0.0.1:3000", OUTBOX, &[name]).await;
+            assert_eq!(told, (200, "{\"mails\":[]}".to_owned()), "{name}");
+        }
+        // HTTP/2 and requests to a proxy name the host in the address.
+        assert_eq!(asked("[::1]:3000", "http://localhost:3000/local/outbox", &[]).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_was_made_to_lead_here_leads_nowhere() {
+        for names in [
+            &["evil.example:3000"][..],
+            &["localhost.evil.example"],
+            &["127.0.0.1.evil.example"],
+            &["evil.example@localhost"],
+            &["localhost@evil.example"],
+            &["0.0.0.0:3000"],
+            &["192.168.1.7"],
+            &["2130706433"],
+            &[""],
+            &[],
+            &["localhost", "evil.example"],
+        ] {
+            let (status, told) = asked("127.0.0.1:3000", OUTBOX, names).await;
+            assert!(status == 403 && told.contains("answers only at localhost"), "{names:?}: {told}");
+            assert!(!told.contains("mails"), "{told}");
+        }
+        assert_eq!(asked("127.0.0.1:3000", "http://evil.example/local/outbox", &[]).await.0, 403);
+        assert_eq!(asked("127.0.0.1:3000", "http://localhost/local/outbox", &["evil.example"]).await.0, 403);
+    }
+
+    #[tokio::test]
+    async fn there_is_none_where_others_get_in() {
+        for address in ["0.0.0.0:3000", "192.168.1.7:3000", "[::]:3000"] {
+            let (status, told) = asked(address, OUTBOX, &["localhost:3000"]).await;
+            assert!(status == 404 && told.contains("loopback"), "{address}: {told}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The functions, made from one set of variables, and what they need in the engines.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,12 +128,12 @@ impl Parts {
     }
 
     /// The routes of all HTTP functions, as API Gateway would lead to them, and those of this machine alone.
-    pub(crate) fn routes(&self, engine: &Engine) -> Router {
+    pub(crate) fn routes(&self, engine: &Engine, listens_on: SocketAddr) -> Router {
         let home = Router::new().route("/", get(|| async { Redirect::to("/docs") }));
         let all = auth::routes(self.auth.clone())
             .merge(jobs::routes(self.jobs.clone()))
             .merge(run::routes(self.run.clone()))
-            .merge(crate::outbox::routes(engine.clone()))
+            .merge(crate::outbox::routes(engine.clone(), listens_on))
             .merge(home);
         edge::router::finish(all, self.cors.clone())
     }

@@ -13,7 +13,9 @@ pub fn text(settings: &Settings, base: &str, outbound: Option<&Outbound>) -> Str
         None => "kept in memory, gone when this ends".to_owned(),
     };
     let _ = writeln!(text, "\nNightjar is listening on {base}  (data {kept})");
-    let _ = writeln!(text, "API description: {base}/docs    E-mail: {base}/local/outbox    Stop: Ctrl-C\n");
+    let mail =
+        if settings.host.is_loopback() { format!("    E-mail: {base}/local/outbox") } else { String::new() };
+    let _ = writeln!(text, "API description: {base}/docs{mail}    Stop: Ctrl-C\n");
     if settings.demo {
         let _ = writeln!(text, "Sample account: {} / {}\n", crate::demo::EMAIL, crate::demo::PASSWORD);
     }
@@ -56,7 +58,10 @@ mod tests {
     #[test]
     fn tells_what_signs_the_deployments_webhooks_if_there_are_any() {
         let settings = CommandLine::parse_from(["nightjar-local", "--ephemeral"]).settings;
+        let open = Settings { host: [0, 0, 0, 0].into(), ..settings.clone() };
+        assert!(!text(&open, "http://0.0.0.0:3000", None).contains("outbox"));
         let quiet = text(&settings, "http://127.0.0.1:3000", None);
+        assert!(quiet.contains("E-mail: http://127.0.0.1:3000/local/outbox"));
         assert!(!quiet.contains("signed with") && quiet.contains("API=http://127.0.0.1:3000\n"));
         let secret = Secret::new("whsec_c2lnbnM=");
         let outbound = Outbound { url: "http://127.0.0.1:9000/".to_owned(), secret };
