@@ -392,3 +392,30 @@ async fn moments_of_the_same_instant_are_the_same_schedule() {
         schedule(&house, &ada, &id, json!({"type": "once", "startTime": "2026-03-05T11:00:00+01:00"})).await;
     assert_eq!((same.status.as_u16(), &same.body["version"]), (200, &json!(1)), "{}", same.body);
 }
+
+#[tokio::test]
+async fn a_schedule_that_comes_too_often_is_refused_where_the_deployment_says_so() {
+    let house = House::with(&[("SCHEDULE_MIN_SECONDS", "60")]).await;
+    let ada = house.guest("ada").await;
+    let job = |interval: &str| json!({"taskName": "a", "schedule": {"recurrence": {"interval": interval}}});
+    let refused = house.post(&ada, "/jobs", job("PT59S")).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["errors"][0]["pointer"]),
+        (400, &json!("/schedule/recurrence"))
+    );
+    assert!(refused.body["detail"].as_str().unwrap().contains("SCHEDULE_MIN_SECONDS"), "{refused:?}");
+    let id = house.created(&ada, job("PT60S")).await;
+    assert_eq!(schedule(&house, &ada, &id, job("PT1S")["schedule"].clone()).await.status.as_u16(), 400);
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_over_may_be_sent_back_as_an_older_client_sent_it() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let schedule = json!({"type": "recurring", "startTime": at(&house, 60),
+        "recurrence": {"interval": "daily", "endTime": at(&house, 3_600)}});
+    let id = house.created(&ada, json!({"taskName": "a", "schedule": schedule})).await;
+    house.bed.advance(Duration::from_secs(86_400));
+    let answer = house.patch(&ada, &id, json!({"schedule": schedule, "priority": "high"})).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["priority"]), (200, &json!("high")), "{answer:?}");
+}
