@@ -416,6 +416,7 @@ async fn a_schedule_that_is_over_may_be_sent_back_as_an_older_client_sent_it() {
         "recurrence": {"interval": "daily", "endTime": at(&house, 3_600)}});
     let id = house.created(&ada, json!({"taskName": "a", "schedule": schedule})).await;
     house.bed.advance(Duration::from_secs(86_400));
+    let ada = house.back(&ada).await;
     let answer = house.patch(&ada, &id, json!({"schedule": schedule, "priority": "high"})).await;
     assert_eq!((answer.status.as_u16(), &answer.body["priority"]), (200, &json!("high")), "{answer:?}");
 }
