@@ -182,6 +182,11 @@ fn schemas(out: &mut String, document: &Value) {
             }
             properties(out, part);
         }
+        for part in schema["oneOf"].as_array().into_iter().flatten().filter(|part| part.get("$ref").is_some())
+        {
+            let told = prose(text(&part["description"]));
+            push(out, format_args!("<tr><th>or</th><td>{}</td><td>{told}</td></tr>", type_of(part)));
+        }
         out.push_str("</table></section>");
     }
 }

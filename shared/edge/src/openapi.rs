@@ -57,8 +57,10 @@ fn add_components(components: &mut Components) {
     components.security_schemes.insert(BEARER.to_owned(), SecurityScheme::Http(scheme).into());
     let key = ApiKeyValue::with_description(
         "X-Api-Key",
-        "A key that POST /keys answers. Its scopes say what it may be used for: read for GET and \
-         previews, write for what changes records, run for what starts or stops jobs.",
+        "A key that POST /keys answers. Its scopes say what it may be used for: read for GET and previews, write \
+         for what changes records, run for what starts or stops jobs and, beside write, for what sets a schedule. \
+         Without read it is answered receipts. No key opens what takes a session: logout, keys, changes of the \
+         account, and the secret that signs webhooks.",
     );
     let key = SecurityScheme::ApiKey(ApiKey::Header(key));
     components.security_schemes.insert(API_KEY.to_owned(), key.into());

@@ -47,6 +47,19 @@ fn the_command_carries_the_token_and_an_example() {
 }
 
 #[test]
+fn what_a_schema_is_one_of_is_told() {
+    let place = "#/components/schemas/Part";
+    let document = json!({"components": {"schemas": {
+        "Part": {"type": "object"},
+        "Whole": {"oneOf": [{"$ref": place, "description": "For `you`."}, {"$ref": place}]},
+    }}});
+    let html = Page::of(&document.to_string()).html;
+    let row = "<tr><th>or</th><td><a href=\"#schema-Part\">Part</a></td><td>";
+    assert!(html.contains(&format!("{row}For <code>you</code>.</td>")), "{html}");
+    assert_eq!(html.matches(row).count(), 2);
+}
+
+#[test]
 fn quoted_words_become_code() {
     assert_eq!(prose("if `run` is < `true`"), "if <code>run</code> is &lt; <code>true</code>");
     assert_eq!(prose("a lone ` stays"), "a lone ` stays");
