@@ -123,7 +123,14 @@ async fn work_off(tower: &Tower, jobs: &[Job], case: &str) -> usize {
         assert!(jobs.iter().any(|job| job.id == job_id && job.priority == message.0), "{case}");
         let job = tower.store.job(job_id, tower.now()).await.unwrap().unwrap();
         let at = Present { now: tower.now(), keep: None };
-        match life::accept(&job, run_id, Trigger::Fire { rev: schedule_rev, due_at }, 7, std::time::Duration::ZERO, at) {
+        match life::accept(
+            &job,
+            run_id,
+            Trigger::Fire { rev: schedule_rev, due_at },
+            7,
+            std::time::Duration::ZERO,
+            at,
+        ) {
             Verdict::Claim { next } => {
                 let held = tower.replace(*next).await;
                 let attempt = life::Attempt { run: run_id, number: 1 };
