@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use domain::id::{JobId, KeyId, RunId, UserId, WebhookId};
+use domain::id::{JobId, RunId, UserId, WebhookId};
 use http::request::Parts;
 
 use crate::problem::Problem;
@@ -22,9 +22,6 @@ impl Named for UserId {
 }
 impl Named for RunId {
     const WHAT: &'static str = "run";
-}
-impl Named for KeyId {
-    const WHAT: &'static str = "API key";
 }
 impl Named for WebhookId {
     const WHAT: &'static str = "delivery";
