@@ -135,11 +135,11 @@ async fn a_key_that_is_named_by_its_text_is_revoked_too() {
     let token = stage.token().await;
     let (key, _) = stage.key(&token, &["read"]).await;
     let (other, _) = stage.key(&token, &["read"]).await;
-    let gone = stage.with_token("DELETE", &format!("/keys/{key}"), &token).await;
-    assert_eq!((gone.status.as_u16(), &gone.body), (200, &json!({"message": "API key revoked"})));
+    for status in [200, 404] {
+        assert_eq!(stage.with_token("DELETE", &format!("/keys/{key}"), &token).await.status, status);
+    }
     assert_eq!(stage.with_token("GET", "/profile", &key).await.status, 401);
     assert_eq!(stage.with_token("GET", "/profile", &other).await.status, 200);
-    assert_eq!(stage.with_token("DELETE", &format!("/keys/{key}"), &token).await.status, 404);
 }
 
 #[tokio::test]
