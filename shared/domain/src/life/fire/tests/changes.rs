@@ -19,7 +19,7 @@ fn an_edit_a_pause_and_a_cancellation_make_what_was_announced_void() {
     assert!(void(&reschedule(&job, None, then(2))));
     let by = RunId::of_occurrence(job.id, at(9));
     let cancelled =
-        cancel(&job, CancelId::fresh(at(2), &super::super::tests::Fixed(3)), by, then(2)).unwrap();
+        cancel(&job, CancelId::fresh(at(2), &super::super::super::tests::Fixed(3)), by, then(2)).unwrap();
     assert!(void(&cancelled));
     assert_eq!((cancelled.status, next(&cancelled)), (Status::Cancelled, None));
 }
@@ -135,7 +135,7 @@ fn a_job_that_has_run_ends_when_its_schedule_is_removed() {
 #[test]
 fn a_schedule_given_to_a_cancelled_job_does_not_hide_its_cancellation() {
     let by = RunId::of_occurrence(job().id, at(9));
-    let cancel_id = CancelId::fresh(at(2), &super::super::tests::Fixed(3));
+    let cancel_id = CancelId::fresh(at(2), &super::super::super::tests::Fixed(3));
     let cancelled = cancel(&job(), cancel_id, by, then(2)).unwrap();
     let again = reschedule(&cancelled, Some(parsed(&once(at(90)), at(3))), then(3));
     assert_eq!((again.status, again.cancel_id), (Status::Pending, Some(cancel_id)));
