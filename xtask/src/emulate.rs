@@ -16,7 +16,7 @@ use crate::shell::{Failure, run, target, variable};
 use crate::venv::{Venv, venv};
 
 /// The functions that are built; `auth` is among them because the others want a token.
-const FUNCTIONS: [&str; 6] = ["auth", "jobs", "run", "worker", "webhook", "scheduler"];
+const FUNCTIONS: [&str; 7] = ["auth", "jobs", "run", "endpoints", "worker", "webhook", "scheduler"];
 
 /// Builds the functions as SAM would, and walks a job through them.
 pub(crate) fn emulate() -> Result<(), Failure> {

@@ -7,7 +7,9 @@ pub mod clock;
 pub mod config;
 pub mod secrets;
 pub mod telemetry;
+pub mod vault;
 
 pub use clock::Ambient;
 pub use config::Vars;
 pub use secrets::SecretCache;
+pub use vault::Vault;

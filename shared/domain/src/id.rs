@@ -100,6 +100,11 @@ id!(
     KeyId,
     "key_"
 );
+id!(
+    /// A webhook endpoint.
+    EndpointId,
+    "end_"
+);
 
 impl RunId {
     /// The run of one occurrence of a job's schedule: the same whenever it is asked for, so that an occurrence
@@ -115,8 +120,9 @@ impl RunId {
 }
 
 impl WebhookId {
-    /// The id of what `run`'s `event` sends to `endpoint`: the same whenever it is asked for.
-    pub fn derive(run: RunId, event: EventType, endpoint: &str) -> Self {
+    /// The id of what `run`'s `event` of that moment sends to `endpoint`: the same whenever it is asked for.
+    /// The moment gives it its place among others, so that a list of them is in the order of events.
+    pub fn derive(run: RunId, event: EventType, at: Moment, endpoint: &str) -> Self {
         let hash = Sha256::new()
             .chain_update(run.0.as_bytes())
             .chain_update([0])
@@ -125,9 +131,16 @@ impl WebhookId {
             .chain_update(endpoint)
             .finalize();
         let mut bytes = [0; 16];
-        bytes[..6].copy_from_slice(&run.0.as_bytes()[..6]);
+        bytes[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
         bytes[6..].copy_from_slice(&hash[..10]);
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// What comes before every id of that moment and of later ones, and after those of earlier ones.
+    pub fn first_of(at: Moment) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&at.as_millis().max(0).to_be_bytes()[2..]);
+        Self(Uuid::from_bytes(bytes))
     }
 }
 
@@ -185,12 +198,17 @@ mod tests {
 
     #[test]
     fn a_derived_id_is_the_same_again_and_differs_with_each_part() {
-        let run = RunId::fresh(Moment::from_millis(1_700_000_000_000), &Fixed(1));
-        let id = WebhookId::derive(run, EventType::Completed, "job");
-        assert_eq!(id, WebhookId::derive(run, EventType::Completed, "job"));
-        assert_ne!(id, WebhookId::derive(run, EventType::Failed, "job"));
-        assert_ne!(id, WebhookId::derive(run, EventType::Completed, "deployment"));
-        assert_eq!(id.made_at(), run.made_at());
+        let (start, end) = (Moment::from_millis(1_700_000_000_000), Moment::from_millis(1_700_000_009_000));
+        let run = RunId::fresh(start, &Fixed(1));
+        let id = WebhookId::derive(run, EventType::Completed, end, "job");
+        assert_eq!(id, WebhookId::derive(run, EventType::Completed, end, "job"));
+        assert_ne!(id, WebhookId::derive(run, EventType::Failed, end, "job"));
+        assert_ne!(id, WebhookId::derive(run, EventType::Completed, end, "deployment"));
+        assert_eq!(id.made_at(), end);
         assert_eq!(id.0.get_version_num(), 8);
+        let (before, after) =
+            (Moment::from_millis(1_700_000_008_999), Moment::from_millis(1_700_000_009_001));
+        assert!(WebhookId::first_of(before) < id && WebhookId::first_of(end) < id);
+        assert!(WebhookId::first_of(after) > id && WebhookId::first_of(start).made_at() == start);
     }
 }

@@ -5,8 +5,10 @@
 
 pub mod api_key;
 pub mod delivery;
+pub mod endpoint;
 pub mod event;
 pub mod filter;
+pub mod health;
 pub mod id;
 pub mod input;
 pub mod job;

@@ -1,8 +1,12 @@
 //! What travels through the queues. The member names are a contract: a queue outlives a deployment.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
-use crate::id::{CancelId, JobId, RunId, UserId, WebhookId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::endpoint::Told;
+use crate::id::{CancelId, EndpointId, JobId, NotAnId, RunId, UserId, WebhookId};
 use crate::time::Moment;
 
 /// A message of the three job queues.
@@ -42,6 +46,24 @@ pub enum JobMessage {
         job_id: JobId,
         /// The run.
         run_id: RunId,
+        /// How often it was tried and is known not to be sent.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        round: u32,
+        /// How often it was taken out of the dead-letter queue.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        rescued: u32,
+    },
+    /// Tell the owner what has become of a webhook endpoint.
+    EndpointNotice {
+        /// The owner.
+        user_id: UserId,
+        /// The endpoint.
+        endpoint_id: EndpointId,
+        /// What is to be told.
+        told: Told,
+        /// Since when the endpoint has failed, or the moment at which it was switched off.
+        #[serde(with = "crate::time::millis")]
+        at: Moment,
         /// How often it was tried and is known not to be sent.
         #[serde(default, skip_serializing_if = "is_zero")]
         round: u32,
@@ -97,7 +119,7 @@ impl JobMessage {
             | Self::Fire { job_id, .. }
             | Self::Notice { job_id, .. }
             | Self::Purge { job_id } => Some(*job_id),
-            Self::PurgeUser { .. } => None,
+            Self::PurgeUser { .. } | Self::EndpointNotice { .. } => None,
         }
     }
 }
@@ -106,23 +128,60 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// Whose secret signs a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Endpoint {
+/// Where a delivery goes, and whose secret signs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
     /// The job's own `webhookUrl`: its `webhookSecret`, or else its owner's secret.
     Job,
     /// The deployment's `WEBHOOK_URL`: the deployment's secret.
     Deployment,
+    /// An endpoint of the job's owner: the endpoint's secret.
+    Endpoint(EndpointId),
 }
 
-impl Endpoint {
-    /// Its id in delivery records, and a part of the `webhook-id`.
-    pub const fn id(self) -> &'static str {
+impl Target {
+    /// The endpoint, if it is one.
+    pub const fn endpoint(self) -> Option<EndpointId> {
         match self {
-            Self::Job => "job",
-            Self::Deployment => "deployment",
+            Self::Endpoint(id) => Some(id),
+            Self::Job | Self::Deployment => None,
         }
+    }
+}
+
+/// Its id in delivery records, and a part of the `webhook-id`.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Job => f.write_str("job"),
+            Self::Deployment => f.write_str("deployment"),
+            Self::Endpoint(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        match text {
+            "job" => Ok(Self::Job),
+            "deployment" => Ok(Self::Deployment),
+            id => id.parse().map(Self::Endpoint),
+        }
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -139,7 +198,7 @@ pub struct Deliver {
     /// The run it tells of.
     pub run_id: RunId,
     /// Where it goes, by id.
-    pub endpoint_id: Endpoint,
+    pub endpoint_id: Target,
     /// Where it goes.
     pub url: String,
     /// The exact bytes to sign and send.
@@ -150,6 +209,9 @@ pub struct Deliver {
     /// Set where a cancellation announced itself before it was written: deliver only if the job shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_id: Option<CancelId>,
+    /// Its turn among those that wait for the same receiver, if it has been given one.
+    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Moment>,
 }
 
 #[cfg(test)]
@@ -177,5 +239,20 @@ mod tests {
         let message = JobMessage::notice(job.parse().unwrap(), run.parse().unwrap());
         assert_eq!(serde_json::to_string(&message).unwrap(), text);
         assert_eq!(serde_json::from_str::<JobMessage>(&text).unwrap(), message);
+    }
+
+    #[test]
+    fn a_target_is_written_as_its_id() {
+        let endpoint = "end_018bcfe568007abcabababababababab";
+        let targets = [
+            (Target::Job, "job"),
+            (Target::Deployment, "deployment"),
+            (Target::Endpoint(endpoint.parse().unwrap()), endpoint),
+        ];
+        for (target, text) in targets {
+            assert_eq!(serde_json::to_value(target).unwrap(), text);
+            assert_eq!(serde_json::from_value::<Target>(text.into()).unwrap(), target);
+        }
+        assert!("usr_018bcfe568007abcabababababababab".parse::<Target>().is_err());
     }
 }

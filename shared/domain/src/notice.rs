@@ -12,6 +12,10 @@ use crate::job::{Job, Run, Timetable};
 use crate::log::cut;
 use crate::retry::Backoff;
 
+mod endpoint;
+
+pub use endpoint::of_endpoint;
+
 /// How much of the task's name stands in the subject.
 const NAME_BYTES: usize = 120;
 /// How much of the reason stands in the body: what our own words need.
@@ -67,12 +71,16 @@ pub fn failed(job: &Job, run: &Run, public_url: Option<&str>, left_out: u64) -> 
         lines.push(String::new());
         lines.push(omission(left_out));
     }
+    Notice { subject, body: text(&lines) }
+}
+
+fn text(lines: &[String]) -> String {
     let mut body = String::new();
     for line in lines {
         // Writing to a text cannot fail.
         let _ = writeln!(body, "{line}");
     }
-    Notice { subject, body }
+    body
 }
 
 fn times(attempts: u32) -> String {

@@ -88,6 +88,29 @@ pub struct Signing {
     pub previous_until: Option<Moment>,
 }
 
+impl Signing {
+    /// A secret that nothing was before.
+    pub const fn of(current: Sealed) -> Self {
+        Self { current, previous: None, previous_until: None }
+    }
+
+    /// Another secret in its place; what was current so far signs until then, if that is still to come.
+    #[must_use]
+    pub fn rotated(self, current: Sealed, until: Moment, now: Moment) -> Self {
+        let overlaps = until > now;
+        Self {
+            current,
+            previous: Some(self.current).filter(|_| overlaps),
+            previous_until: overlaps.then_some(until),
+        }
+    }
+
+    /// The secret before the current one and until when it signs, if it does at this moment.
+    pub fn before(&self, now: Moment) -> Option<(&Sealed, Moment)> {
+        self.previous.as_ref().zip(self.previous_until).filter(|(_, until)| *until > now)
+    }
+}
+
 /// Why a name, address or password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

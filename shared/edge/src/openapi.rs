@@ -58,9 +58,10 @@ fn add_components(components: &mut Components) {
     let key = ApiKeyValue::with_description(
         "X-Api-Key",
         "A key that POST /keys answers. Its scopes say what it may be used for: read for GET and previews, write \
-         for what changes records, run for what starts or stops jobs and, beside write, for what sets a schedule. \
-         Without read it is answered receipts. No key opens what takes a session: logout, keys, changes of the \
-         account, and the secret that signs webhooks.",
+         for what changes records, run for what starts or stops jobs and, beside write, for what sets a schedule; \
+         read beside write for what shows or uses the secret of a webhook endpoint. Without read it is answered \
+         receipts. No key opens what takes a session: logout, keys, changes of the account, and the account's own \
+         secret that signs webhooks.",
     );
     let key = SecurityScheme::ApiKey(ApiKey::Header(key));
     components.security_schemes.insert(API_KEY.to_owned(), key.into());

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use domain::id::{JobId, RunId, UserId, WebhookId};
+use domain::id::{EndpointId, JobId, RunId, UserId, WebhookId};
 use http::request::Parts;
 
 use crate::problem::Problem;
@@ -25,6 +25,10 @@ impl Named for RunId {
 }
 impl Named for WebhookId {
     const WHAT: &'static str = "delivery";
+}
+
+impl Named for EndpointId {
+    const WHAT: &'static str = "webhook endpoint";
 }
 
 /// The first id of this kind in the path. What is no such id names nothing that exists, so it is a 404.

@@ -59,10 +59,34 @@ struct Known {
 impl Limit {
     /// Counts one more of this subject's, or answers 429.
     pub async fn count(&self, store: &Store, subject: &str, now: Moment) -> Result<Standing, Problem> {
-        let Some(window) = self.window_at(now) else { return Ok(Standing(None)) };
-        match store.count_in_window(self.scope, subject, window, self.max).await? {
+        self.count_many(store, subject, 1, now).await
+    }
+
+    /// Counts so many more of this subject's, all of them or none, or answers 429.
+    pub async fn count_many(
+        &self,
+        store: &Store,
+        subject: &str,
+        many: u64,
+        now: Moment,
+    ) -> Result<Standing, Problem> {
+        let Some(window) = self.window_at(now).filter(|_| many > 0) else { return Ok(Standing(None)) };
+        match store.count_many_in_window(self.scope, subject, window, many, self.max).await? {
             Count::Allowed { used } => Ok(self.standing(self.max.saturating_sub(used), window, now)),
-            Count::Refused => Err(self.refusal(window, now)),
+            Count::Refused if many == 1 => Err(self.refusal(window, now)),
+            Count::Refused => {
+                let left = self.max.saturating_sub(store.window_count(self.scope, subject, window).await?);
+                Err(self.refusal_of_many(many, left, window, now))
+            }
+        }
+    }
+
+    /// Takes back what was counted at that moment and turned out not to count. What cannot be taken back counts.
+    pub async fn take_back(&self, store: &Store, subject: &str, many: u64, now: Moment) {
+        let Some(window) = self.window_at(now).filter(|_| many > 0) else { return };
+        if let Err(failure) = store.uncount_in_window(self.scope, subject, window, many).await {
+            let error = &failure as &dyn std::error::Error;
+            tracing::warn!(scope = self.scope, error, "what did not count was not taken back");
         }
     }
 
@@ -106,6 +130,18 @@ impl Limit {
         );
         let problem = Problem::new(Code::RateLimited, detail).retry_after(seconds);
         standing.told_in(problem)
+    }
+
+    fn refusal_of_many(&self, many: u64, left: u64, window: Window, now: Moment) -> Problem {
+        let standing = self.standing(left, window, now);
+        let seconds = standing.0.map_or(1, |known| known.seconds.max(1));
+        let detail = format!(
+            "these are {many}, and of the {} in {} seconds that are allowed here {left} are left; ask for fewer, \
+             or try again in {seconds} seconds",
+            self.max,
+            self.window.as_secs()
+        );
+        standing.told_in(Problem::new(Code::RateLimited, detail).retry_after(seconds))
     }
 }
 

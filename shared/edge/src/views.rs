@@ -2,6 +2,7 @@
 
 mod api_key;
 mod delivery;
+mod endpoint;
 mod job;
 mod run;
 mod schedule;
@@ -9,7 +10,8 @@ mod seen;
 mod user;
 
 pub use api_key::KeyView;
-pub use delivery::DeliveryView;
+pub use delivery::{DeliveryView, request_headers};
+pub use endpoint::EndpointView;
 pub use job::{JobView, LogView};
 pub use run::RunView;
 pub use schedule::{RecurrenceShape, ScheduleShape};

@@ -7,7 +7,7 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use domain::id::UserId;
 use domain::job::Priority;
-use domain::message::{Deliver, Endpoint, JobMessage};
+use domain::message::{Deliver, JobMessage, Target};
 use serde::Serialize;
 
 use crate::QueueError;
@@ -262,8 +262,8 @@ fn unnamed() -> QueueError {
 /// One slow receiver shall not delay the others.
 fn group(delivery: &Deliver) -> String {
     match delivery.endpoint_id {
-        Endpoint::Job => delivery.user_id.to_string(),
-        Endpoint::Deployment => Endpoint::Deployment.id().to_owned(),
+        Target::Job => delivery.user_id.to_string(),
+        own => own.to_string(),
     }
 }
 

@@ -101,6 +101,7 @@ impl Store {
             cells: vec![keys::USERS.to_owned()],
             order: Order::NewestFirst,
             after: after.map(|id| id.to_string()),
+            floor: None,
             matching: None,
         };
         let rows = self.union(&union, 0, limit).await?;

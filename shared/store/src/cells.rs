@@ -25,6 +25,8 @@ pub(crate) struct Union {
     pub(crate) order: Order,
     /// Only rows beyond this id.
     pub(crate) after: Option<String>,
+    /// With the newest first: only rows from this id on.
+    pub(crate) floor: Option<String>,
     /// Only rows that match.
     pub(crate) matching: Option<Matching>,
 }
@@ -209,15 +211,18 @@ impl Store {
             }
         }
         let page = query.send().await.map_err(StoreError::sdk)?;
-        let rows: VecDeque<_> = page.items.unwrap_or_default().into_iter().filter_map(with_id).collect();
+        let mut rows: VecDeque<_> = page.items.unwrap_or_default().into_iter().filter_map(with_id).collect();
         let reached = match &page.last_evaluated_key {
             Some(key) => key.get("listSk").and_then(|sk| sk.as_s().ok()).cloned(),
             None => rows.back().map(|(id, _)| id.clone()),
         };
+        let floor = union.floor.as_ref();
+        let at_floor = floor.is_some_and(|floor| reached.as_ref().is_some_and(|reached| reached < floor));
+        rows.retain(|(id, _)| floor.is_none_or(|floor| id >= floor));
         Ok(Chunk {
             rows,
             reached,
-            done: page.last_evaluated_key.is_none(),
+            done: page.last_evaluated_key.is_none() || at_floor,
             looked_at: usize::try_from(page.scanned_count).unwrap_or(0),
         })
     }

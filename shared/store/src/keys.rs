@@ -13,11 +13,15 @@
 //! | all users | Query `list`, `USERS`, then BatchGetItem |
 //! | log in by e-mail or by name | GetItem of the lock, then of the user |
 //! | how often in this window | UpdateItem `RATE#<scope>#<subject>#<window>` |
+//! | a user's webhook endpoints | Query `USER#<userId>` / `ENDPOINT#` |
+//! | what is known of a receiver | GetItem `HEALTH#<subject>` / `HEALTH` |
+//! | jobs that were given up | Query `due`, `DEAD` |
 //! | what this key created before | GetItem `IDEMP#<userId>#<key>` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::DeliveryState;
-use domain::id::{JobId, RunId, UserId, WebhookId};
+use domain::health::Subject;
+use domain::id::{EndpointId, JobId, RunId, UserId, WebhookId};
 use domain::job::{Priority, Status};
 use domain::time::Moment;
 
@@ -28,6 +32,11 @@ pub(crate) const PAYLOAD: &str = "PAYLOAD";
 pub(crate) const PROFILE: &str = "PROFILE";
 pub(crate) const LOCK: &str = "LOCK";
 pub(crate) const KEY: &str = "KEY";
+pub(crate) const HEALTH: &str = "HEALTH";
+/// The `due` partition of jobs that were given up: they wait for an administrator, and for no moment.
+pub(crate) const DEAD: &str = "DEAD";
+pub(crate) const ENDPOINT_PREFIX: &str = "ENDPOINT#";
+const HEALTH_PREFIX: &str = "HEALTH#";
 pub(crate) const RUN_PREFIX: &str = "RUN#";
 pub(crate) const DELIVERY_PREFIX: &str = "DELIVERY#";
 
@@ -49,6 +58,19 @@ pub(crate) fn delivery(id: WebhookId) -> String {
 
 pub(crate) fn user(id: UserId) -> String {
     format!("USER#{id}")
+}
+
+pub(crate) fn endpoint(id: EndpointId) -> String {
+    format!("{ENDPOINT_PREFIX}{id}")
+}
+
+pub(crate) fn health(subject: &Subject) -> String {
+    format!("{HEALTH_PREFIX}{subject}")
+}
+
+/// Of whom a record of health is.
+pub(crate) fn subject(pk: &str) -> Option<&str> {
+    pk.strip_prefix(HEALTH_PREFIX)
 }
 
 pub(crate) fn email(digest: &str) -> String {

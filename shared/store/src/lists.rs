@@ -69,6 +69,7 @@ fn union(user: UserId, filter: &JobFilter, after: Option<JobId>) -> Union {
         cells: cells.collect(),
         order: filter.order,
         after: after.map(|id| id.to_string()),
+        floor: None,
         matching: matching(filter),
     }
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
+use domain::endpoint::Told;
+use domain::health::Subject;
 use domain::id::{JobId, RunId, UserId};
 use domain::time::Moment;
 
 use crate::create::expired;
 use crate::rates::{COUNT, number};
-use crate::{Store, StoreError, keys};
+use crate::{Item, Store, StoreError, keys};
 
 /// How long it is remembered that an owner was not told.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
@@ -28,7 +30,22 @@ impl Store {
         round: u32,
         expires: Option<Moment>,
     ) -> Result<bool, StoreError> {
-        let mut item = keys::key(keys::job(job), keys::notice(run));
+        self.begin(keys::key(keys::job(job), keys::notice(run)), round, expires).await
+    }
+
+    /// As [`begin_notice`](Self::begin_notice), of what became of an endpoint at that moment.
+    pub async fn begin_endpoint_notice(
+        &self,
+        subject: &Subject,
+        told: Told,
+        at: Moment,
+        round: u32,
+        expires: Moment,
+    ) -> Result<bool, StoreError> {
+        self.begin(of_endpoint(subject, told, at), round, Some(expires)).await
+    }
+
+    async fn begin(&self, mut item: Item, round: u32, expires: Option<Moment>) -> Result<bool, StoreError> {
         item.insert("round".to_owned(), keys::number(round));
         if let Some(expires) = expires {
             item.insert("expiresAt".to_owned(), keys::number(expires.as_seconds_ceil()));
@@ -56,11 +73,21 @@ impl Store {
 
     /// Gives it back, where the notice was certainly not sent and no new round could be announced.
     pub async fn undo_notice(&self, job: JobId, run: RunId) -> Result<(), StoreError> {
-        let delete = self
-            .client
-            .delete_item()
-            .table_name(self.table())
-            .set_key(Some(keys::key(keys::job(job), keys::notice(run))));
+        self.undo(keys::key(keys::job(job), keys::notice(run))).await
+    }
+
+    /// As [`undo_notice`](Self::undo_notice), of what became of an endpoint at that moment.
+    pub async fn undo_endpoint_notice(
+        &self,
+        subject: &Subject,
+        told: Told,
+        at: Moment,
+    ) -> Result<(), StoreError> {
+        self.undo(of_endpoint(subject, told, at)).await
+    }
+
+    async fn undo(&self, key: Item) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(self.table()).set_key(Some(key));
         delete.send().await.map(|_| ()).map_err(StoreError::sdk)
     }
 
@@ -104,6 +131,10 @@ impl Store {
             Err(e) => Err(StoreError::sdk(e)),
         }
     }
+}
+
+fn of_endpoint(subject: &Subject, told: Told, at: Moment) -> Item {
+    keys::key(keys::health(subject), format!("NOTICE#{told}#{}", at.as_millis()))
 }
 
 fn row(owner: UserId) -> String {

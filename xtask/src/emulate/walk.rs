@@ -65,6 +65,10 @@ pub(super) fn walk(emulator: &Path, engine: &Engine) -> Result<(), Failure> {
     is_completed(&jobs, &events)?;
     println!("ok: the job was completed and its webhook delivered");
 
+    let endpoints = start("endpoints")?;
+    try_an_endpoint(&endpoints, &mut events)?;
+    drop(endpoints);
+
     schedule(&jobs, &mut events)?;
     let scheduler = start("scheduler")?;
     ask_all(&scheduler, &events, &["scheduler/tick"])?;
@@ -97,6 +101,26 @@ fn schedule(jobs: &Function, events: &mut Events) -> Result<(), Failure> {
         body["schedule"]["startTime"] = starts.into();
     })?;
     events.put("job", text(&created, "jobId")?);
+    Ok(())
+}
+
+/// Creates an endpoint that hears of nothing, has a sample sent there, and deletes it.
+fn try_an_endpoint(endpoints: &Function, events: &mut Events) -> Result<(), Failure> {
+    let bad =
+        ["endpoints/create-no-token.v1", "endpoints/create-metadata-address.v2", "endpoints/get-absent.v1"];
+    ask_all(endpoints, events, &bad)?;
+    let hook = Hook::listen()?;
+    let created = ask_with(endpoints, events, "endpoints/create-all-members.v2", |body| {
+        body["url"] = hook.url().into();
+    })?;
+    events.put("endpoint", text(&created, "id")?);
+    let tried = ask(endpoints, events, "endpoints/test.v1")?;
+    let heard = hook.heard()?;
+    if tried["delivered"] != true || heard.header("webhook-signature").is_none() {
+        return Err(Failure::new(format!("the sample should have been taken, signed: {tried}")));
+    }
+    ask_all(endpoints, events, &["endpoints/list.v2", "endpoints/delete.v1"])?;
+    println!("ok: the endpoint was tried");
     Ok(())
 }
 

@@ -6,9 +6,10 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Package};
 
 /// The functions. None uses another.
-const FUNCTIONS: &[&str] = &["auth", "deadletter", "jobs", "run", "scheduler", "webhook", "worker"];
+const FUNCTIONS: &[&str] =
+    &["auth", "deadletter", "endpoints", "jobs", "run", "scheduler", "webhook", "worker"];
 /// What a function may use.
-const SHARED: &[&str] = &["boot", "domain", "edge", "egress", "queue", "store", "tasks"];
+const SHARED: &[&str] = &["boot", "courier", "domain", "edge", "egress", "queue", "store", "tasks"];
 /// What only tests may use, anywhere.
 const FOR_TESTS: &[&str] = &["engine", "testkit"];
 /// The rooms that put the others together.
@@ -19,6 +20,7 @@ fn may_use(room: &str) -> Option<&'static [&'static str]> {
     Some(match room {
         "domain" | "xtask" => &[],
         "boot" | "egress" | "engine" | "queue" | "store" | "tasks" => &["domain"],
+        "courier" => &["domain", "egress"],
         "edge" => &["boot", "domain", "store"],
         "testkit" => &["boot", "domain", "engine", "queue", "store"],
         _ if FUNCTIONS.contains(&room) => SHARED,
@@ -34,7 +36,21 @@ const GUARDED: &[(&str, &[&str])] = &[
     // Every call to the outside passes the address guard. System tests call the system itself.
     ("reqwest", &["egress", "system", "bench"]),
     // Lambda is one of two ways in; the other is `local`.
-    ("lambda_", &["auth", "deadletter", "edge", "jobs", "queue", "run", "scheduler", "webhook", "worker"]),
+    (
+        "lambda_",
+        &[
+            "auth",
+            "deadletter",
+            "edge",
+            "endpoints",
+            "jobs",
+            "queue",
+            "run",
+            "scheduler",
+            "webhook",
+            "worker",
+        ],
+    ),
     ("argon2", &["auth"]),
 ];
 

@@ -1,6 +1,9 @@
 //! A delivery, one row an attempt.
 
+use std::collections::BTreeMap;
+
 use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
+use domain::id::WebhookId;
 use domain::time::Moment;
 use serde::Serialize;
 use serde_json::Value;
@@ -17,8 +20,8 @@ pub struct DeliveryView {
     pub job_id: String,
     /// The run it tells of.
     pub run_id: String,
-    /// `job` or `deployment`: whose URL it is.
-    pub endpoint_id: &'static str,
+    /// The endpoint's id, or `job` or `deployment`: whose URL it is.
+    pub endpoint_id: String,
     /// Where it went.
     pub url: String,
     /// What it told.
@@ -28,16 +31,21 @@ pub struct DeliveryView {
     pub attempt: u32,
     /// `pending`, `delivered`, `retrying`, `dead` or `skipped`.
     pub state: &'static str,
+    /// The headers that it was sent with; the values of an endpoint's own are hidden.
+    pub request_headers: BTreeMap<String, String>,
     /// What was sent; a text where it had to be cut.
     #[schema(value_type = Value)]
     pub request_body: Value,
     /// The status of the answer.
     pub response_status: Option<u16>,
+    /// Those of the answer's headers that help to understand it.
+    pub response_headers: BTreeMap<String, String>,
     /// The beginning of the answer's body.
     pub response_body: Option<String>,
-    /// What went wrong; empty if nothing did.
+    /// What went wrong, or why it was not sent; empty if nothing did.
     pub error: String,
-    /// What kind of thing went wrong.
+    /// What kind of thing went wrong: `dns`, `connect`, `tls`, `timeout`, `refused-address`, `protocol`, `status`,
+    /// `secret` or `request`.
     pub error_class: Option<String>,
     /// How long the answer took.
     pub duration_ms: Option<u64>,
@@ -76,20 +84,24 @@ impl DeliveryView {
         state: DeliveryState,
         body: Value,
     ) -> Self {
+        let skipped = delivery.skipped.as_ref().filter(|_| state == DeliveryState::Skipped);
+        let skipped = skipped.map(|skipped| skipped.why.clone());
         let is_last = attempt.is_none_or(|attempt| attempt.attempt == delivery.attempt_count);
         Self {
             id: delivery.id.to_string(),
             job_id: delivery.job_id.to_string(),
             run_id: delivery.run_id.to_string(),
-            endpoint_id: delivery.endpoint_id.id(),
+            endpoint_id: delivery.endpoint_id.to_string(),
             url: delivery.url.clone(),
             event: delivery.event.as_str(),
             attempt: attempt.map_or(0, |attempt| attempt.attempt),
             state: state.as_str(),
+            request_headers: attempt.map(|attempt| request_headers(delivery.id, attempt)).unwrap_or_default(),
             request_body: body,
             response_status: attempt.and_then(|attempt| attempt.response_status),
+            response_headers: attempt.map(|attempt| attempt.response_headers.clone()).unwrap_or_default(),
             response_body: attempt.and_then(|attempt| attempt.response_body.clone()),
-            error: attempt.and_then(|attempt| attempt.error.clone()).unwrap_or_default(),
+            error: skipped.or_else(|| attempt.and_then(|attempt| attempt.error.clone())).unwrap_or_default(),
             error_class: attempt.and_then(|attempt| attempt.error_class.clone()),
             duration_ms: attempt.map(|attempt| attempt.duration_ms),
             sent_at: attempt.map(|attempt| attempt.sent_at),
@@ -101,4 +113,17 @@ impl DeliveryView {
             },
         }
     }
+}
+
+/// What was sent with an attempt: what the record keeps of it, and what follows from the rest.
+pub fn request_headers(id: WebhookId, attempt: &DeliveryAttempt) -> BTreeMap<String, String> {
+    let mut headers = attempt.request_headers.clone();
+    // Nothing was sent where nothing was kept: the attempt ended before.
+    if !headers.is_empty() {
+        headers.insert("content-type".to_owned(), "application/json".to_owned());
+        headers.insert("webhook-id".to_owned(), id.to_string());
+        let seconds = attempt.sent_at.as_millis().div_euclid(1000);
+        headers.insert("webhook-timestamp".to_owned(), seconds.to_string());
+    }
+    headers
 }

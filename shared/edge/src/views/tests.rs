@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+
 use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use domain::event::EventType;
 use domain::id::{RunId, UserId, WebhookId};
 use domain::job::{Job, JobWebhook, PayloadPlace, Priority, Run, Status, Timetable};
 use domain::life;
 use domain::log::Log;
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
 use domain::payload::Payload;
 use domain::schedule::Schedule;
 use domain::time::Moment;
@@ -166,11 +168,12 @@ fn a_delivery_is_a_row_an_attempt() {
         job_id: format!("job_{HEX}").parse().unwrap(),
         user_id: format!("usr_{HEX}").parse::<UserId>().unwrap(),
         run_id: format!("run_{HEX}").parse().unwrap(),
-        endpoint_id: Endpoint::Job,
+        endpoint_id: Target::Job,
         url: "https://x.example/hook".into(),
         body: "{\"type\":\"job.completed\"}".into(),
         round: 0,
         cancel_id: None,
+        turn: None,
     };
     let fresh = Delivery::new(&message, EventType::Completed, at);
     let none = DeliveryView::rows(&fresh);
@@ -181,6 +184,8 @@ fn a_delivery_is_a_row_an_attempt() {
         sent_at: at,
         duration_ms: 12,
         response_status: Some(status),
+        request_headers: BTreeMap::new(),
+        response_headers: BTreeMap::new(),
         response_body: Some("text".into()),
         error: error.map(Into::into),
         error_class: error.map(|_| "status".into()),

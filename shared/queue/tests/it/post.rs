@@ -7,7 +7,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use domain::event::EventType;
 use domain::id::{JobId, RunId, UserId, WebhookId};
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
 use testkit::Bed;
 
 pub(crate) struct Post {
@@ -40,10 +40,10 @@ impl Post {
     }
 
     /// A delivery with that body.
-    pub(crate) fn delivery(&self, endpoint: Endpoint, body: String) -> Deliver {
+    pub(crate) fn delivery(&self, endpoint: Target, body: String) -> Deliver {
         let run = self.run_id();
         Deliver {
-            webhook_id: WebhookId::derive(run, EventType::Completed, endpoint.id()),
+            webhook_id: WebhookId::derive(run, EventType::Completed, self.bed.now(), &endpoint.to_string()),
             job_id: self.job_id(),
             user_id: self.owner,
             run_id: run,
@@ -52,6 +52,7 @@ impl Post {
             body,
             round: 0,
             cancel_id: None,
+            turn: None,
         }
     }
 

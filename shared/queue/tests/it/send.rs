@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use domain::id::UserId;
 use domain::job::Priority;
-use domain::message::{Deliver, Endpoint, JobMessage};
+use domain::message::{Deliver, JobMessage, Target};
 use queue::{JobQueues, QueueError, WebhookQueues};
 use testkit::{Fault, When};
 
@@ -48,7 +48,7 @@ async fn characters_that_sqs_refuses_arrive_all_the_same() {
     let post = Post::new().await;
     let queues = webhooks(&post, &post.sound);
     let body = "{\"taskName\":\"a\u{fffe}b\u{ffff}c\"}";
-    let sent = post.delivery(Endpoint::Job, body.to_owned());
+    let sent = post.delivery(Target::Job, body.to_owned());
     queues.send(std::slice::from_ref(&sent), Duration::ZERO).await.unwrap();
     queues.bury(&sent).await.unwrap();
     for queue in ["webhooks", "webhooks-dlq"] {
@@ -102,7 +102,7 @@ fn same(taken: &[aws_sdk_sqs::types::Message], sent: &[Deliver]) -> bool {
 async fn twenty_five_deliveries_go_in_three_requests() {
     let post = Post::new().await;
     let queues = webhooks(&post, &post.blunt);
-    let all: Vec<_> = (0..25).map(|n| post.delivery(Endpoint::Job, format!("{{\"n\":{n}}}"))).collect();
+    let all: Vec<_> = (0..25).map(|n| post.delivery(Target::Job, format!("{{\"n\":{n}}}"))).collect();
     post.bed.faults.clear();
     queues.send(&all, Duration::from_millis(2_500)).await.unwrap();
     assert_eq!(batches(&post), [10, 10, 5]);
@@ -121,8 +121,7 @@ async fn no_request_is_larger_than_sqs_takes() {
     let post = Post::new().await;
     let queues = webhooks(&post, &post.blunt);
     // What 256 KiB of quotation marks become: each is escaped in the body, and again in the message.
-    let large =
-        || post.delivery(Endpoint::Deployment, format!("{{\"text\":\"{}\"}}", "x".repeat(400 * 1024)));
+    let large = || post.delivery(Target::Deployment, format!("{{\"text\":\"{}\"}}", "x".repeat(400 * 1024)));
     let all: Vec<_> = (0..5).map(|_| large()).collect();
     post.bed.faults.clear();
     queues.send(&all, Duration::ZERO).await.unwrap();
@@ -135,7 +134,7 @@ async fn no_request_is_larger_than_sqs_takes() {
 #[tokio::test]
 async fn a_delivery_given_up_lies_in_the_dead_letter_queue() {
     let post = Post::new().await;
-    let delivery = post.delivery(Endpoint::Job, "{}".to_owned());
+    let delivery = post.delivery(Target::Job, "{}".to_owned());
     webhooks(&post, &post.sound).bury(&delivery).await.unwrap();
     assert!(same(&post.take("webhooks-dlq").await, &[delivery]));
 }
@@ -145,7 +144,7 @@ async fn what_passes_by_itself_is_busy_and_what_does_not_is_broken() {
     let post = Post::new().await;
     let (jobs_, hooks) = (jobs(&post, &post.blunt), webhooks(&post, &post.blunt));
     let message = JobMessage::Purge { job_id: post.job_id() };
-    let delivery = [post.delivery(Endpoint::Job, "{}".to_owned())];
+    let delivery = [post.delivery(Target::Job, "{}".to_owned())];
     for fault in [Fault::Unreached, Fault::AnswerLost, Fault::Throttled] {
         post.bed.faults.plan(When::Always, fault, None);
         let told = jobs_.send(Priority::Low, post.owner, &message, Duration::ZERO).await;
@@ -180,7 +179,7 @@ impl HttpClient for Partial {
 #[tokio::test]
 async fn a_batch_that_was_taken_in_part_has_failed() {
     let post = Post::new().await;
-    let all = [post.delivery(Endpoint::Job, "{}".to_owned()), post.delivery(Endpoint::Job, "{}".to_owned())];
+    let all = [post.delivery(Target::Job, "{}".to_owned()), post.delivery(Target::Job, "{}".to_owned())];
     for sender_fault in [true, false] {
         let code = if sender_fault { "InvalidMessageContents" } else { "InternalError" };
         let refused = format!(r#"{{"Id":"0","Code":"{code}","SenderFault":{sender_fault}}}"#);

@@ -1,28 +1,36 @@
 //! Deliveries: their record, and the pages of them.
 
+use std::collections::BTreeMap;
+
 use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use domain::event::EventType;
-use domain::id::{RunId, WebhookId};
+use domain::id::{EndpointId, RunId, WebhookId};
 use domain::job::Job;
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
+use store::DeliveryFilter;
 use testkit::{Fault, When};
 
 use crate::desk::Desk;
 
 /// A first record of what that run sends.
 pub(crate) fn delivery(desk: &Desk, job: &Job, run: RunId) -> Delivery {
-    let message = Deliver {
-        webhook_id: WebhookId::derive(run, EventType::Completed, Endpoint::Job.id()),
+    let message = message(desk, job, run);
+    Delivery { version: 1, ..Delivery::new(&message, EventType::Completed, desk.now()) }
+}
+
+fn message(desk: &Desk, job: &Job, run: RunId) -> Deliver {
+    Deliver {
+        webhook_id: WebhookId::derive(run, EventType::Completed, desk.now(), "job"),
         job_id: job.id,
         user_id: job.user_id,
         run_id: run,
-        endpoint_id: Endpoint::Job,
+        endpoint_id: Target::Job,
         url: "https://example.com/hook".to_owned(),
         body: "{}".to_owned(),
         round: 0,
         cancel_id: None,
-    };
-    Delivery { version: 1, ..Delivery::new(&message, EventType::Completed, desk.now()) }
+        turn: None,
+    }
 }
 
 fn attempted(record: &Delivery, desk: &Desk, state: DeliveryState) -> Delivery {
@@ -31,6 +39,8 @@ fn attempted(record: &Delivery, desk: &Desk, state: DeliveryState) -> Delivery {
         sent_at: desk.now(),
         duration_ms: 12,
         response_status: Some(503),
+        request_headers: BTreeMap::new(),
+        response_headers: BTreeMap::new(),
         response_body: Some(String::new()),
         error: Some("the answer was 503".to_owned()),
         error_class: None,
@@ -77,16 +87,17 @@ async fn a_delivery_is_made_knowing_its_job_and_its_owner() {
     let persona = testkit::user(&desk.bed, "owner");
     desk.sound.create_user(&persona.user, &persona.email, &persona.name).await.unwrap();
     let job = desk.write(Job { user_id: persona.user.id, ..desk.draft() }).await;
-    let record = delivery(&desk, &job, desk.run_id());
-    let ask = async |owner| desk.sound.delivery_context(job.id, record.id, owner, desk.now()).await.unwrap();
-    let before = ask(None).await;
+    let message = message(&desk, &job, desk.run_id());
+    let record = Delivery { version: 1, ..Delivery::new(&message, EventType::Completed, desk.now()) };
+    let ask = async |owner| desk.sound.delivery_context(&message, owner, desk.now()).await.unwrap();
+    let before = ask(false).await;
     assert_eq!((before.delivery, before.job, before.owner), (None, Some(job.clone()), None));
     desk.sound.replace_delivery(&record, None).await.unwrap();
-    let after = ask(Some(persona.user.id)).await;
+    let after = ask(true).await;
     assert_eq!((after.delivery, after.owner), (Some(record.clone()), Some(persona.user.clone())));
     let mark = domain::life::delete(&job, desk.now(), std::time::Duration::from_secs(9));
     desk.sound.replace_job(&mark).await.unwrap();
-    assert_eq!(ask(None).await.job, None);
+    assert_eq!(ask(false).await.job, None);
 }
 
 #[tokio::test]
@@ -122,8 +133,9 @@ async fn pages_of_a_job_and_of_a_user_show_each_delivery_once() {
             let wanted: Vec<_> = written.iter().filter(wanted).cloned().collect();
             let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
             loop {
-                let page =
-                    desk.sound.user_deliveries(desk.owner, states, after, limit, desk.now()).await.unwrap();
+                let filter = DeliveryFilter { states: states.to_vec(), ..DeliveryFilter::default() };
+                let page = desk.sound.user_deliveries(desk.owner, &filter, after, limit, desk.now());
+                let page = page.await.unwrap();
                 seen.extend(page.deliveries);
                 pages += 1;
                 match page.next {
@@ -135,6 +147,57 @@ async fn pages_of_a_job_and_of_a_user_show_each_delivery_once() {
         }
     }
     let other = testkit::user(&desk.bed, "other").user.id;
-    let other = desk.sound.user_deliveries(other, &[], None, 9, desk.now()).await;
+    let other = desk.sound.user_deliveries(other, &DeliveryFilter::default(), None, 9, desk.now()).await;
     assert!(other.unwrap().deliveries.is_empty());
+}
+
+#[tokio::test]
+async fn a_users_deliveries_are_found_by_their_receiver_and_the_moment_of_their_event() {
+    let desk = Desk::new().await;
+    let job = desk.job().await;
+    let endpoint = EndpointId::fresh(desk.now(), desk.bed.ambient.entropy());
+    let mut written = Vec::new();
+    for n in 0..30_usize {
+        desk.pass(1);
+        let to = if n % 3 == 0 { Target::Endpoint(endpoint) } else { Target::Job };
+        let message = Deliver { endpoint_id: to, ..message(&desk, &job, desk.run_id()) };
+        let mut record = Delivery { version: 1, ..Delivery::new(&message, EventType::Completed, desk.now()) };
+        record.state = DeliveryState::ALL[n % 2];
+        assert!(desk.sound.replace_delivery(&record, None).await.unwrap());
+        written.push(record);
+    }
+    written.reverse();
+    let to = |target| DeliveryFilter { to: Some(target), ..DeliveryFilter::default() };
+    let (since, until) = (Some(written[19].created_at), Some(written[9].created_at));
+    let filters = [
+        to(Target::Endpoint(endpoint)),
+        to(Target::Deployment),
+        DeliveryFilter { since, ..DeliveryFilter::default() },
+        DeliveryFilter { until, ..DeliveryFilter::default() },
+        DeliveryFilter { since, until, states: vec![DeliveryState::Pending], ..to(Target::Job) },
+    ];
+    for (filter, count) in filters.into_iter().zip([10, 0, 20, 20, 3]) {
+        let wanted = |record: &&Delivery| {
+            (filter.states.is_empty() || filter.states.contains(&record.state))
+                && filter.to.is_none_or(|to| to == record.endpoint_id)
+                && filter.since.is_none_or(|since| record.created_at >= since)
+                && filter.until.is_none_or(|until| record.created_at < until)
+        };
+        let wanted: Vec<_> = written.iter().filter(wanted).cloned().collect();
+        assert_eq!(wanted.len(), count, "{filter:?}");
+        for limit in [1, 4, 100] {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let page = desk.sound.user_deliveries(desk.owner, &filter, after, limit, desk.now());
+                let page = page.await.unwrap();
+                assert!(page.deliveries.len() <= limit);
+                seen.extend(page.deliveries);
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(seen, wanted, "{limit} {filter:?}");
+        }
+    }
 }

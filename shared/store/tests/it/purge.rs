@@ -1,7 +1,7 @@
 //! Removing what hangs on a job.
 
 use domain::job::{Job, Run};
-use store::StoreError;
+use store::{DeliveryFilter, StoreError};
 use testkit::{Fault, When};
 
 use crate::deliveries::delivery;
@@ -35,7 +35,11 @@ async fn everything_goes_but_the_record_itself() {
     let left = desk.sound.job_and_all(job.id, desk.now()).await.unwrap().unwrap();
     assert_eq!((left.job, left.payload.as_str()), (job.clone(), "{}"));
     assert_eq!(self::left(&desk, &job).await, 0);
-    let rows = desk.sound.user_deliveries(desk.owner, &[], None, 50, desk.now()).await.unwrap();
+    let rows = desk
+        .sound
+        .user_deliveries(desk.owner, &DeliveryFilter::default(), None, 50, desk.now())
+        .await
+        .unwrap();
     assert!(rows.deliveries.is_empty());
     assert_eq!(desk.sound.payload(&other).await.unwrap(), payload(4_000));
     desk.sound.purge_job(desk.draft().id, 1_000).await.unwrap();
