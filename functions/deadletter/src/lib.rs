@@ -116,6 +116,7 @@ impl DeadLetter {
             JobMessage::Notice { job_id, run_id, round, rescued } => {
                 self.resend_notice(*job_id, *run_id, *round, *rescued).await
             }
+            JobMessage::EndpointNotice { .. } => self.resend_endpoint_notice(message.clone()).await,
         };
         match done {
             Ok(()) => Handled::Done,
@@ -182,6 +183,20 @@ impl DeadLetter {
         };
         let next = JobMessage::Notice { job_id: id, run_id: run, round, rescued: rescued + 1 };
         Ok(self.jobs.send(Priority::Low, job.user_id, &next, delay).await?)
+    }
+
+    /// As a notice of a failed run.
+    async fn resend_endpoint_notice(&self, mut message: JobMessage) -> Result<(), NotNow> {
+        let JobMessage::EndpointNotice { user_id, endpoint_id, round, rescued, .. } = &mut message else {
+            return Ok(());
+        };
+        let Some(delay) = notice::wait(round.saturating_add(*rescued), self.ambient.entropy.number()) else {
+            tracing::error!(endpoint = %endpoint_id, "what became of an endpoint could not be told to its owner");
+            return Ok(());
+        };
+        *rescued += 1;
+        let owner = *user_id;
+        Ok(self.jobs.send(Priority::Low, owner, &message, delay).await?)
     }
 
     async fn resend_to(&self, owner: UserId, message: &JobMessage) -> Result<(), NotNow> {

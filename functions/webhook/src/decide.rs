@@ -1,8 +1,8 @@
 //! What the record says is to be done, and what the record becomes. Nothing here waits or calls anybody.
 
 use std::cmp::Ordering;
-use std::time::Duration;
 
+use courier::{Outcome, Verdict};
 use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState, Steps};
 use domain::event::EventType;
 use domain::message::Deliver;
@@ -15,33 +15,12 @@ pub(crate) enum Next {
     Attempt(Box<Delivery>),
     /// It has been tried; the next attempt is due then.
     Wait(Moment),
+    /// Its receiver is switched off: this record says so.
+    Skip(Box<Delivery>),
     /// All attempts have failed: it belongs into the dead-letter queue.
     Bury,
     /// Nothing.
     Done,
-}
-
-/// What came of an attempt.
-#[derive(Debug, Clone)]
-pub(crate) struct Outcome {
-    /// The attempt, not yet numbered.
-    pub(crate) attempt: DeliveryAttempt,
-    /// What it means.
-    pub(crate) verdict: Verdict,
-}
-
-/// What an attempt means for the delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The receiver took it.
-    Taken,
-    /// It did not; it may have asked for a longer wait than the step's.
-    Failed {
-        /// Its wish.
-        asked: Option<Duration>,
-    },
-    /// It never will: 410 Gone.
-    Gone,
 }
 
 /// The schedule of an attempt, and the moment and dice that it is counted from.
@@ -53,12 +32,20 @@ pub(crate) struct Plan<'a> {
 }
 
 /// What the record says about the message. A message of a later round than the record's begins that round; one of
-/// an earlier round has nothing to say any more.
-pub(crate) fn consider(found: Option<Delivery>, message: &Deliver, event: EventType, now: Moment) -> Next {
+/// an earlier round has nothing to say any more. With a reason why nothing goes to its receiver, what is still to be
+/// sent is kept and not sent.
+pub(crate) fn consider(
+    found: Option<Delivery>,
+    message: &Deliver,
+    event: EventType,
+    off: Option<&str>,
+    now: Moment,
+) -> Next {
     let base = base(found, message, event, now);
-    match after(&base, message) {
-        Next::Wait(until) if until <= now => Next::Attempt(Box::new(base)),
-        next => next,
+    match (after(&base, message), off) {
+        (Next::Wait(_), Some(why)) => Next::Skip(Box::new(base.skipped(why, now))),
+        (Next::Wait(until), None) if until <= now => Next::Attempt(Box::new(base)),
+        (next, _) => next,
     }
 }
 
@@ -122,10 +109,12 @@ fn base(found: Option<Delivery>, message: &Deliver, event: EventType, now: Momen
             round: message.round,
             round_attempts: 0,
             next_attempt_at: None,
+            skipped: None,
             url: message.url.clone(),
             ..found
         },
-        Some(found) => found,
+        // An endpoint may have moved since.
+        Some(found) => Delivery { url: message.url.clone(), ..found },
     }
 }
 

@@ -18,30 +18,34 @@
 //!   goes on from there: done, waiting, or to be buried (a second copy in the dead-letter queue does no harm).
 //! - *A crash after a copy was sent for a long wait*: two copies wait. The first to be due makes the attempt,
 //!   the other finds it made.
+//! - *The receiver is switched off or deleted in between*: what is still to be sent is kept as skipped. An attempt
+//!   that is on is not called back.
 
 use std::time::Duration;
 
 use boot::Ambient;
+use courier::{Outcome, Parcel};
 use domain::delivery::{Delivery, Steps};
+use domain::endpoint::{Endpoint, Told as Reason};
 use domain::event::EventType;
+use domain::health::{Health, SLOWEST};
 use domain::job::{Job, Status};
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
 use domain::retry::Backoff;
 use domain::time::Moment;
-use queue::{Handled, QueueError, WebhookQueues};
+use queue::{Handled, JobQueues, QueueError, WebhookQueues};
 use serde::Deserialize;
-use store::{Store, StoreError};
+use store::{DeliveryContext, Store, StoreError};
 
-use crate::attempt;
-use crate::decide::{self, Next, Outcome, Plan};
-use crate::signers::{NoSigner, Signers};
+use crate::decide::{self, Next, Plan};
+use crate::signers::{Candidates, NoSigner, Signers};
 
 /// A longer wait is spent as a delayed copy: a hidden message counts against the queue's in-flight limit.
 const LONGEST_HIDING: Duration = Duration::from_secs(60);
 /// From this receive on a short wait is spent as a copy too, for the queue gives a message up after 20.
 const COPY_FROM: u32 = 15;
 /// How much longer than the winner the loser of a race waits: longer than an attempt takes.
-const STEP_ASIDE: Duration = Duration::from_secs(attempt::TIMEOUT.as_secs() + 5);
+const STEP_ASIDE: Duration = Duration::from_secs(SLOWEST.as_secs() + 5);
 /// How often one attempt may lose a race before its message is put back.
 const RACES: usize = 5;
 /// A trouble of our own waits a second and first up to so long, then up to twice as long with each receive.
@@ -55,16 +59,18 @@ const UNTIL_CANCELLED: [Duration; 3] =
 pub(crate) struct Courier {
     pub(crate) store: Store,
     pub(crate) queues: WebhookQueues,
+    pub(crate) jobs: JobQueues,
     pub(crate) egress: egress::Client,
     pub(crate) signers: Signers,
     pub(crate) steps: Steps,
     pub(crate) retention: Option<Duration>,
+    pub(crate) disable_after: Option<Duration>,
     pub(crate) ambient: Ambient,
 }
 
 /// What keeps us from delivering, through no fault of the receiver.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -103,23 +109,38 @@ impl Courier {
     async fn deliver(&self, message: &Deliver, told: &Told, receives: u32) -> Result<Handled, Trouble> {
         let now = self.ambient.now();
         let known = self.signers.known(message.user_id, now);
-        let signed_by_owner = message.endpoint_id == Endpoint::Job;
-        let owner = (signed_by_owner && known.is_none()).then_some(message.user_id);
-        let context = self.store.delivery_context(message.job_id, message.webhook_id, owner, now).await?;
-        let Some(job) = context.job else { return Ok(job_is_gone(message)) };
+        let with_owner = message.endpoint_id == Target::Job && known.is_none();
+        let context = self.store.delivery_context(message, with_owner, now).await?;
+        let DeliveryContext { delivery, job, owner, endpoint, health } = context;
+        let Some(job) = job else { return Ok(job_is_gone(message)) };
+        let off = switched_off(message.endpoint_id, endpoint.as_ref(), &health);
+        if delivery.is_none() && endpoint.is_none() && off.is_some() {
+            return Ok(endpoint_is_gone(message));
+        }
         // An attempt was made only after the cancellation had shown itself, and a rerun hides it again.
-        if context.delivery.is_none() && !self.stands(message, told, &job).await? {
+        if delivery.is_none() && !self.stands(message, told, &job).await? {
             return Ok(unannounced(message, receives));
         }
-        match decide::consider(context.delivery, message, told.r#type, now) {
+        // An endpoint is where it is now, and not where it was when the event happened.
+        let url = endpoint.as_ref().map_or(&message.url, |endpoint| &endpoint.url).clone();
+        let message = &Deliver { url, ..message.clone() };
+        match decide::consider(delivery, message, told.r#type, off, now) {
             Next::Attempt(seen) => {
-                let outcome = match self.signers.of(message, &job, known, context.owner).await {
-                    Ok(secrets) => self.attempt(message, &secrets).await,
-                    Err(NoSigner::None(reason)) => attempt::unsigned(reason, now),
+                let rate = endpoint.as_ref().and_then(|endpoint| endpoint.rate);
+                if let Some(handled) = self.in_turn(message, &seen, &health, rate, receives).await? {
+                    return Ok(handled);
+                }
+                let from = Candidates { job: &job, known, owner, endpoint: endpoint.as_ref() };
+                let outcome = match self.attempt(message, from, &health).await {
+                    Ok(outcome) => outcome,
+                    Err(NoSigner::None(reason)) => courier::unsigned(reason, now),
                     Err(trouble) => return Err(Trouble::Secret(trouble)),
                 };
-                self.record(message, told, &seen, &outcome, receives).await
+                self.learn(message, &health, &outcome).await;
+                let steps = endpoint.as_ref().and_then(|endpoint| endpoint.steps.as_ref());
+                self.record(message, told, &seen, &outcome, steps, receives).await
             }
+            Next::Skip(next) => self.skip(message, &next).await,
             Next::Wait(until) => Ok(self.wait(message, until, receives).await?),
             Next::Bury => self.bury(message).await,
             Next::Done => Ok(Handled::Done),
@@ -138,16 +159,32 @@ impl Courier {
         }))
     }
 
-    async fn attempt(&self, message: &Deliver, secrets: &[String]) -> Outcome {
-        let sent_at = self.ambient.now();
-        let request = match attempt::request(message, secrets, sent_at) {
-            Ok(request) => request,
-            Err(reason) => return attempt::unsendable(&reason, sent_at),
+    async fn attempt(
+        &self,
+        message: &Deliver,
+        from: Candidates<'_>,
+        health: &Health,
+    ) -> Result<Outcome, NoSigner> {
+        let headers = self.signers.headers(from.endpoint).await?;
+        let secrets = self.signers.of(message, from).await?;
+        let parcel = Parcel {
+            url: &message.url,
+            id: message.webhook_id,
+            body: &message.body,
+            secrets: &secrets,
+            headers: &headers,
         };
-        match self.egress.send(request).await {
-            Ok(response) => attempt::answered(&response, sent_at, self.ambient.now()),
-            Err(failure) => attempt::unanswered(&failure, sent_at),
+        let sending = courier::send(&self.egress, parcel, &*self.ambient.clock);
+        Ok(self.watched(message, health, sending).await)
+    }
+
+    /// Writes down that nothing was sent. A lost race: the message comes again, and the record decides.
+    async fn skip(&self, message: &Deliver, next: &Delivery) -> Result<Handled, Trouble> {
+        if !self.store.replace_delivery(next, self.expiry()).await? {
+            return Err(Trouble::Contended);
         }
+        tracing::info!(webhook = %message.webhook_id, endpoint = %message.endpoint_id, "skipped: it is switched off");
+        Ok(Handled::Done)
     }
 
     /// Writes the attempt down, whoever else writes, and goes on as the record then says.
@@ -157,17 +194,19 @@ impl Courier {
         told: &Told,
         seen: &Delivery,
         outcome: &Outcome,
+        steps: Option<&Steps>,
         receives: u32,
     ) -> Result<Handled, Trouble> {
         let now = self.ambient.now();
-        let plan = Plan { steps: &self.steps, now, dice: self.ambient.entropy().number() };
-        let expires = self.retention.map(|retention| now.plus(retention));
+        let steps = steps.unwrap_or(&self.steps);
+        let plan = Plan { steps, now, dice: self.ambient.entropy().number() };
+        let expires = self.expiry();
         let mut next = decide::record(seen, outcome, plan);
         for lost in 0..RACES {
             if self.store.replace_delivery(&next, expires).await? {
                 return self.settle(message, &next, lost > 0, receives).await;
             }
-            let context = self.store.delivery_context(message.job_id, message.webhook_id, None, now).await?;
+            let context = self.store.delivery_context(message, false, now).await?;
             if context.job.is_none() {
                 return Ok(job_is_gone(message));
             }
@@ -195,26 +234,36 @@ impl Courier {
                 Ok(self.wait(message, until, receives).await?)
             }
             Next::Bury => self.bury(message).await,
-            Next::Done | Next::Attempt(_) => Ok(Handled::Done),
+            Next::Done | Next::Attempt(_) | Next::Skip(_) => Ok(Handled::Done),
         }
     }
 
     /// Lets the message come again at that moment, itself or as a copy. A copy that comes early, because the
     /// queue delays none for longer than 15 minutes, is sent on in the same way.
-    async fn wait(&self, message: &Deliver, until: Moment, receives: u32) -> Result<Handled, QueueError> {
+    pub(crate) async fn wait(
+        &self,
+        message: &Deliver,
+        until: Moment,
+        receives: u32,
+    ) -> Result<Handled, QueueError> {
         let left = until.since(self.ambient.now());
         if left <= LONGEST_HIDING && receives < COPY_FROM {
             return Ok(Handled::Again { after: left });
         }
-        self.queues.send(std::slice::from_ref(message), left).await?;
+        let copy = Deliver { turn: None, ..message.clone() };
+        self.queues.send(std::slice::from_ref(&copy), left).await?;
         Ok(Handled::Done)
     }
 
     /// Gives the message to the dead-letter queue, in the round that begins when somebody moves it back.
     async fn bury(&self, message: &Deliver) -> Result<Handled, Trouble> {
-        self.queues.bury(&Deliver { round: message.round + 1, ..message.clone() }).await?;
+        self.queues.bury(&Deliver { round: message.round + 1, turn: None, ..message.clone() }).await?;
         tracing::warn!(webhook = %message.webhook_id, job = %message.job_id, "a delivery is dead");
         Ok(Handled::Done)
+    }
+
+    fn expiry(&self) -> Option<Moment> {
+        self.retention.map(|retention| self.ambient.now().plus(retention))
     }
 
     fn pause(&self, receives: u32) -> Duration {
@@ -225,6 +274,23 @@ impl Courier {
 /// Whether the record holds the very attempt that `written` ends with.
 fn holds(record: &Delivery, written: &Delivery) -> bool {
     written.attempts.last().is_some_and(|ours| record.attempts.contains(ours))
+}
+
+/// Why nothing goes to the receiver at present, if something keeps it from that.
+fn switched_off(target: Target, endpoint: Option<&Endpoint>, health: &Health) -> Option<&'static str> {
+    target.endpoint()?;
+    match (endpoint, health.disabled_at, health.disabled_for) {
+        (None, ..) => Some("the endpoint was deleted"),
+        (Some(endpoint), ..) if !endpoint.enabled => Some("the endpoint is switched off"),
+        (_, None, _) => None,
+        (_, _, Some(Reason::Gone)) => Some("the endpoint was switched off: it had answered 410 Gone"),
+        _ => Some("the endpoint was switched off: for days it had done nothing but fail"),
+    }
+}
+
+fn endpoint_is_gone(message: &Deliver) -> Handled {
+    tracing::info!(webhook = %message.webhook_id, endpoint = %message.endpoint_id, "dropped: its endpoint is gone");
+    Handled::Done
 }
 
 fn job_is_gone(message: &Deliver) -> Handled {

@@ -5,10 +5,11 @@
 //! do about a message the record decides, never the message or how often it was received. [`deliver`] tells
 //! what a lost race, a lost answer or a crash leaves behind.
 
-mod attempt;
 mod config;
 mod decide;
 mod deliver;
+mod learn;
+mod pace;
 mod signers;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use boot::clients::Clients;
 use boot::config::ConfigError;
 use boot::{Ambient, SecretCache, Vars};
 use domain::message::Deliver;
-use queue::{Source, WebhookQueues, drive};
+use queue::{JobQueues, Source, WebhookQueues, drive};
 use store::Store;
 
 pub use config::{ACTIONS, Config, VARIABLES};
@@ -47,16 +48,31 @@ pub async fn init() -> Result<Webhook, ConfigError> {
 impl Webhook {
     /// The function with these clients; `data` holds the key that sealed the secrets in the table.
     pub fn new(clients: &Clients, data: Arc<SecretCache>, config: Config, ambient: Ambient) -> Self {
+        let options = egress::Options { allow: config.allow.clone(), ..Default::default() };
+        Self::through(egress::Client::new(options), clients, data, config, ambient)
+    }
+
+    /// As [`new`](Self::new), with this client for the way out.
+    pub fn through(
+        egress: egress::Client,
+        clients: &Clients,
+        data: Arc<SecretCache>,
+        config: Config,
+        ambient: Ambient,
+    ) -> Self {
         let store = Store::new(clients.dynamodb(), config.table);
         let queues = WebhookQueues::new(clients.sqs(), config.queue_url.clone()).with_dead(config.dead_url);
         let deployment = config.secret.map(|secret| secret.cache(clients, Arc::clone(&ambient.clock)));
+        let low = &config.low_queue_url;
         let courier = Courier {
             signers: Signers::new(data, deployment, ambient.clone()),
             store,
             queues,
-            egress: egress::Client::new(egress::Options { allow: config.allow, ..Default::default() }),
+            jobs: JobQueues::new(clients.sqs(), low.clone(), low.clone(), low.clone()),
+            egress,
             steps: config.steps,
             retention: config.retention,
+            disable_after: config.disable_after,
             ambient,
         };
         Self { courier: Arc::new(courier), source: Source::new(clients.sqs(), [config.queue_url]) }

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use boot::secrets::SecretError;
-use boot::{Ambient, SecretCache};
+use boot::{Ambient, SecretCache, Vault};
+use courier::Header;
+use domain::endpoint::Endpoint;
 use domain::id::UserId;
 use domain::job::Job;
-use domain::message::{Deliver, Endpoint};
-use domain::seal::{SealKey, Sealed};
+use domain::message::{Deliver, Target};
+use domain::seal::Sealed;
 use domain::time::Moment;
 use domain::user::User;
 
@@ -21,7 +23,7 @@ const HELD: usize = 1_000;
 
 /// Finds the secrets that sign.
 pub(crate) struct Signers {
-    data: Arc<SecretCache>,
+    vault: Vault,
     deployment: Option<SecretCache>,
     ambient: Ambient,
     owners: Mutex<HashMap<UserId, Owner>>,
@@ -33,6 +35,18 @@ pub(crate) struct Owner {
     current: String,
     previous: Option<(String, Moment)>,
     read_at: Moment,
+}
+
+/// Who may sign a delivery, as far as the records tell.
+pub(crate) struct Candidates<'a> {
+    /// The job.
+    pub(crate) job: &'a Job,
+    /// Its owner's secrets, if they were read a short while ago.
+    pub(crate) known: Option<Owner>,
+    /// Its owner.
+    pub(crate) owner: Option<User>,
+    /// The endpoint that it goes to.
+    pub(crate) endpoint: Option<&'a Endpoint>,
 }
 
 /// Why nothing signs.
@@ -48,7 +62,8 @@ pub(crate) enum NoSigner {
 
 impl Signers {
     pub(crate) fn new(data: Arc<SecretCache>, deployment: Option<SecretCache>, ambient: Ambient) -> Self {
-        Self { data, deployment, ambient, owners: Mutex::default() }
+        let vault = Vault::new(data, Arc::clone(&ambient.entropy));
+        Self { vault, deployment, ambient, owners: Mutex::default() }
     }
 
     /// The owner's secrets, if they were read a short while ago.
@@ -57,23 +72,29 @@ impl Signers {
         owners.get(&owner).filter(|known| known.fresh(now)).cloned()
     }
 
-    /// The secrets that sign the message, the current one first. `known` or else `owner` is who owns the job.
-    pub(crate) async fn of(
-        &self,
-        message: &Deliver,
-        job: &Job,
-        known: Option<Owner>,
-        owner: Option<User>,
-    ) -> Result<Vec<String>, NoSigner> {
-        if message.endpoint_id == Endpoint::Deployment {
-            return self.deployment().await;
+    /// The secrets that sign the message, the current one first.
+    pub(crate) async fn of(&self, message: &Deliver, from: Candidates<'_>) -> Result<Vec<String>, NoSigner> {
+        match message.endpoint_id {
+            Target::Deployment => self.deployment().await,
+            Target::Job => self.of_job(from).await,
+            Target::Endpoint(id) => {
+                let endpoint =
+                    from.endpoint.ok_or(NoSigner::None("the endpoint is gone, and its secret too"))?;
+                let now = self.ambient.now();
+                let opened = self.vault.signing(&endpoint.signing, &id.to_string(), now).await?;
+                opened.ok_or(NoSigner::None("the endpoint's secret cannot be opened"))
+            }
         }
+    }
+
+    async fn of_job(&self, from: Candidates<'_>) -> Result<Vec<String>, NoSigner> {
+        let job = from.job;
         if let Some(sealed) = job.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref()) {
-            let opened = self.open(sealed, &job.id.to_string()).await?;
+            let opened = self.vault.open(sealed, &job.id.to_string()).await?;
             let secret = opened.ok_or(NoSigner::None("the job's webhookSecret cannot be opened"))?;
             return Ok(vec![secret]);
         }
-        let known = match (known, owner) {
+        let known = match (from.known, from.owner) {
             (Some(known), _) => known,
             (None, Some(owner)) => self.read(owner).await?,
             (None, None) => return Err(NoSigner::None("the job's owner is gone, and the secret too")),
@@ -81,6 +102,13 @@ impl Signers {
         let now = self.ambient.now();
         let previous = known.previous.filter(|(_, until)| *until > now).map(|(secret, _)| secret);
         Ok(std::iter::once(known.current).chain(previous).collect())
+    }
+
+    /// What an endpoint's owner wants sent besides.
+    pub(crate) async fn headers(&self, endpoint: Option<&Endpoint>) -> Result<Vec<Header>, NoSigner> {
+        let sealed = endpoint.and_then(|endpoint| Some((endpoint.id, endpoint.headers.as_ref()?)));
+        let Some((id, sealed)) = sealed else { return Ok(Vec::new()) };
+        read_headers(&self.vault, sealed, &id.to_string()).await
     }
 
     /// The deployment's secrets. During a rotation both sign.
@@ -96,10 +124,12 @@ impl Signers {
         // Whoever gave the job its URL has been given a secret with it, and this function writes no users.
         let signing = owner.signing.ok_or(NoSigner::None("the job's owner has no signing secret"))?;
         let text = id.to_string();
-        let current = self.open(&signing.current, &text).await?;
+        let current = self.vault.open(&signing.current, &text).await?;
         let current = current.ok_or(NoSigner::None("the owner's signing secret cannot be opened"))?;
         let previous = match (&signing.previous, signing.previous_until) {
-            (Some(sealed), Some(until)) => self.open(sealed, &text).await?.map(|secret| (secret, until)),
+            (Some(sealed), Some(until)) => {
+                self.vault.open(sealed, &text).await?.map(|secret| (secret, until))
+            }
             _ => None,
         };
         let known = Owner { current, previous, read_at };
@@ -112,18 +142,12 @@ impl Signers {
         }
         Ok(known)
     }
+}
 
-    /// Opens a secret with any key that is believed; `None` if none fits. One that fits no key may have been
-    /// sealed after a rotation that is not known here yet.
-    async fn open(&self, sealed: &Sealed, owner: &str) -> Result<Option<String>, SecretError> {
-        let with = |data: &boot::secrets::Secrets| {
-            data.all().find_map(|secret| SealKey::from_secret(secret.expose()).open(sealed, owner).ok())
-        };
-        match with(&*self.data.get().await?) {
-            Some(secret) => Ok(Some(secret)),
-            None => Ok(with(&*self.data.refresh().await?)),
-        }
-    }
+async fn read_headers(vault: &Vault, sealed: &Sealed, owner: &str) -> Result<Vec<Header>, NoSigner> {
+    const UNREADABLE: NoSigner = NoSigner::None("the endpoint's headers cannot be opened");
+    let text = vault.open(sealed, owner).await?.ok_or(UNREADABLE)?;
+    Header::read(&text).ok_or(UNREADABLE)
 }
 
 impl Owner {

@@ -26,10 +26,12 @@ pub const VARIABLES: &[&str] = &[
     "MAIL_RATE_MAX",
     "NOTICE_RATE_MAX",
     "PUBLIC_URL",
+    "WEBHOOK_DISABLE_DAYS",
 ];
 
 /// Every AWS action that it may take.
 pub const ACTIONS: &[&str] = &[
+    "dynamodb:BatchGetItem",
     "dynamodb:BatchWriteItem",
     "dynamodb:DeleteItem",
     "dynamodb:GetItem",
@@ -75,6 +77,8 @@ pub struct Config {
     pub notice_rate_max: u64,
     /// Where the web page is, without a slash at its end; e-mail links to it.
     pub public_url: Option<String>,
+    /// After how many days an endpoint is switched off that does nothing but fail; `None` for never.
+    pub disable_days: Option<u32>,
 }
 
 impl Config {
@@ -100,6 +104,7 @@ impl Config {
             mail_rate_max: vars.or("MAIL_RATE_MAX", 200),
             notice_rate_max: vars.or("NOTICE_RATE_MAX", 10),
             public_url: public_url(vars),
+            disable_days: Some(vars.or("WEBHOOK_DISABLE_DAYS", 5)).filter(|days| *days > 0),
         }
     }
 }

@@ -10,6 +10,7 @@ use queue::Handled;
 use store::{Replaced, StoreError};
 use tasks::{Call, Failure, start_delay};
 
+use crate::settle::Start;
 use crate::{PAUSE, Worker, again};
 
 /// What came of an attempt.
@@ -27,7 +28,7 @@ impl Worker {
     /// again and claims the next attempt. A crash after: the message comes again and finds what is owed. An edit
     /// in between: the end is applied to the edited record. A cancellation or another attempt in between: the
     /// fence refuses the end.
-    pub(crate) async fn execute(&self, mut job: Job) -> Result<After, StoreError> {
+    pub(crate) async fn execute(&self, mut job: Job, start: Start) -> Result<After, StoreError> {
         let Some(attempt) = job.run.as_ref().map(|run| Attempt { run: run.id, number: run.attempt }) else {
             return Ok(After::Fenced(Some(Box::new(job))));
         };
@@ -43,7 +44,7 @@ impl Worker {
                 Ok(Replaced::Written) if next.status == Status::Running => {
                     return Ok(After::Handled(self.retry_later(&next).await));
                 }
-                Ok(Replaced::Written) => return self.settle_new(&next).await.map(After::Handled),
+                Ok(Replaced::Written) => return self.settle_new(&next, start).await.map(After::Handled),
                 Ok(Replaced::Lost(Some(current))) => job = *current,
                 Ok(Replaced::Lost(None)) => return Ok(After::Fenced(None)),
                 Err(error) => {

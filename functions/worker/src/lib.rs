@@ -4,6 +4,7 @@
 //! no delivery that is not known to be sent. Everything else comes again, and the record decides afresh.
 
 mod config;
+mod endpoint_notice;
 mod execute;
 mod fire;
 mod mail;
@@ -28,10 +29,12 @@ use queue::{Handled, JobQueues, Source, WebhookQueues, drive};
 use store::{Replaced, Store, StoreError};
 use tasks::World;
 
+use crate::endpoint_notice::Letter;
 use crate::mail::{Counted, DAY, Ses};
 use crate::notice::Tries;
 use crate::outbound::Guarded;
 use crate::quota::Quota;
+use crate::settle::Start;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -118,6 +121,10 @@ impl Worker {
             JobMessage::Notice { job_id, run_id, round, rescued } => {
                 self.notice(job_id, run_id, Tries { round, rescued }).await
             }
+            JobMessage::EndpointNotice { user_id, endpoint_id, told, at, round, rescued } => {
+                let letter = Letter { user: user_id, endpoint: endpoint_id, told, at };
+                self.endpoint_notice(letter, Tries { round, rescued }, receives).await
+            }
             JobMessage::Purge { job_id } => self.purge(job_id, receives).await,
             JobMessage::PurgeUser { user_id, round } => self.purge_user(user_id, round).await,
         };
@@ -160,7 +167,7 @@ impl Worker {
                 Verdict::Stale => return self.settle_archived(&job, run).await,
                 Verdict::Later => return Ok(Handled::Done),
                 Verdict::Lose { next } => match self.replace(&job, &next).await? {
-                    Replaced::Written => return self.settle_new(&next).await,
+                    Replaced::Written => return self.settle_new(&next, Start::Unknown).await,
                     Replaced::Lost(current) => current,
                 },
                 Verdict::Skip { next } => match self.replace(&job, &next).await? {
@@ -181,7 +188,8 @@ impl Worker {
                             if fired {
                                 self.call_next(&next).await;
                             }
-                            match self.execute(next).await? {
+                            let start = self.tell_start(&next).await;
+                            match self.execute(next, start).await? {
                                 execute::After::Handled(handled) => return Ok(handled),
                                 // The attempt was taken from us: the record now says what this message owes.
                                 execute::After::Fenced(current) => current,

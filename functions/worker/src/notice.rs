@@ -16,7 +16,7 @@ use crate::quota::{Quota, Take, Taken};
 use crate::{PAUSE, Worker};
 
 /// The window in which an owner's notices are counted.
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 /// The waits between the tries to give a notice's mark back.
 const UNDO_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(250)];
 

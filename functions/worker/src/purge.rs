@@ -96,6 +96,7 @@ impl Worker {
                 |()| Handled::Done,
             ));
         }
+        self.store.remove_endpoints_of(id).await?;
         self.store.remove_keys_of(id).await?;
         self.store.remove_user(id).await?;
         tracing::info!(user = %id, "an account was removed");

@@ -1,22 +1,62 @@
-//! Sending what an ended run owes: its webhooks, and a notice to the owner if it failed.
+//! Sending what a run owes: the webhooks of its start and its end, and a notice to the owner if it failed.
 
 use std::time::Duration;
 
-use domain::delivery::owed;
+use domain::delivery::{Receivers, owed, owed_for_start};
 use domain::id::RunId;
 use domain::job::{Job, Priority, Run, Status};
-use domain::message::JobMessage;
+use domain::message::{Deliver, JobMessage};
 use queue::{Handled, QueueError};
 use store::StoreError;
 
 use crate::{PAUSE, Worker, absent};
 
+/// Whether the start of a run is known to be told to whoever wants to hear of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    Told,
+    Unknown,
+}
+
+/// What of the messages that a run owes may have been sent.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    start: Start,
+    end: bool,
+}
+
+const PERHAPS: Sent = Sent { start: Start::Unknown, end: true };
+
 impl Worker {
-    /// After this very worker has written the end: nothing can have been sent before.
-    pub(crate) async fn settle_new(&self, job: &Job) -> Result<Handled, StoreError> {
+    /// Tells of the start of the attempt's run whoever wants to hear of it.
+    ///
+    /// A crash before, or a queue or table that fails: the next attempt tells, or else who settles the end. Whoever
+    /// does it again sends messages with the same ids.
+    pub(crate) async fn tell_start(&self, job: &Job) -> Start {
+        let Some(run) = &job.run else { return Start::Unknown };
+        let told = async {
+            let endpoints = self.store.endpoints_of(job.user_id).await?;
+            if !(Receivers { deployment: None, endpoints: &endpoints }).hear_of_starts() {
+                return Ok(Start::Told);
+            }
+            let mut starts = owed_for_start(job, run, &self.store.payload(job).await?, &endpoints);
+            if run.attempt > 1 {
+                starts = self.unknown(job, starts).await?;
+            }
+            let sent = self.webhooks.send(&starts, Duration::ZERO).await;
+            sent.map(|()| Start::Told).map_err(|error| StoreError::Busy(error.to_string()))
+        };
+        told.await.unwrap_or_else(|error| {
+            tracing::warn!(job = %job.id, %error, "the start of a run could not be told yet");
+            Start::Unknown
+        })
+    }
+
+    /// After this very worker has written the end: nothing of it can have been sent before.
+    pub(crate) async fn settle_new(&self, job: &Job, start: Start) -> Result<Handled, StoreError> {
         self.call_up(job).await;
         match &job.run {
-            Some(run) => self.settle(job, run, false).await,
+            Some(run) => self.settle(job, run, Sent { start, end: false }).await,
             None => Ok(Handled::Done),
         }
     }
@@ -24,7 +64,7 @@ impl Worker {
     /// For a message about the job's last run, which has ended.
     pub(crate) async fn settle_current(&self, job: &Job) -> Result<Handled, StoreError> {
         match &job.run {
-            Some(run) => self.settle(job, run, true).await,
+            Some(run) => self.settle(job, run, PERHAPS).await,
             None => Ok(Handled::Done),
         }
     }
@@ -35,7 +75,7 @@ impl Worker {
             return Ok(Handled::Done);
         }
         match self.store.archived_run(job.id, run).await? {
-            Some(ended) => self.settle(job, &ended, true).await,
+            Some(ended) => self.settle(job, &ended, PERHAPS).await,
             None => Ok(Handled::Done),
         }
     }
@@ -55,12 +95,12 @@ impl Worker {
 
     /// Sends what the run owes, but for what has a record already, which shows that it was sent. What is sent
     /// twice has one id, and its second message finds that it is done.
-    async fn settle(&self, job: &Job, run: &Run, maybe_sent: bool) -> Result<Handled, StoreError> {
-        let missing = self.missing(job, run, maybe_sent).await?;
+    async fn settle(&self, job: &Job, run: &Run, sent: Sent) -> Result<Handled, StoreError> {
+        let missing = self.missing(job, run, sent).await?;
         let notice = run.outcome == Some(Status::Failed)
             && self.config.mail_from.is_some()
-            && !(maybe_sent && self.store.notice_begun(job.id, run.id).await?);
-        let sent = async {
+            && !(sent.end && self.store.notice_begun(job.id, run.id).await?);
+        let sending = async {
             self.webhooks.send(&missing, Duration::ZERO).await?;
             if notice {
                 // An e-mail may wait behind other work of its owner.
@@ -69,30 +109,33 @@ impl Worker {
             }
             Ok::<_, QueueError>(Handled::Done)
         };
-        Ok(sent.await.unwrap_or_else(|error| {
+        Ok(sending.await.unwrap_or_else(|error| {
             tracing::warn!(job = %job.id, %error, "what an ended run owes could not be sent");
             Handled::Again { after: PAUSE }
         }))
     }
 
     /// The deliveries that the run owes and that are not known to be sent.
-    async fn missing(
-        &self,
-        job: &Job,
-        run: &Run,
-        maybe_sent: bool,
-    ) -> Result<Vec<domain::message::Deliver>, StoreError> {
-        let deployment = self.config.webhook_url.as_deref();
-        if job.webhook.is_none() && deployment.is_none() {
+    async fn missing(&self, job: &Job, run: &Run, sent: Sent) -> Result<Vec<Deliver>, StoreError> {
+        let endpoints = self.store.endpoints_of(job.user_id).await?;
+        let to = Receivers { deployment: self.config.webhook_url.as_deref(), endpoints: &endpoints };
+        if !to.hear_of(job) {
             return Ok(Vec::new());
         }
         let payload = self.store.payload(job).await?;
-        let mut missing = Vec::new();
-        for delivery in owed(job, run, &payload, deployment) {
-            if !maybe_sent || self.store.delivery(job.id, delivery.webhook_id).await?.is_none() {
-                missing.push(delivery);
-            }
-        }
+        let mut missing = match sent.start {
+            Start::Told => Vec::new(),
+            Start::Unknown => self.unknown(job, owed_for_start(job, run, &payload, &endpoints)).await?,
+        };
+        let ends = owed(job, run, &payload, to);
+        missing.extend(if sent.end { self.unknown(job, ends).await? } else { ends });
         Ok(missing)
+    }
+
+    /// Those of the deliveries that have no record.
+    async fn unknown(&self, job: &Job, deliveries: Vec<Deliver>) -> Result<Vec<Deliver>, StoreError> {
+        let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.webhook_id).collect();
+        let known = self.store.known_deliveries(job.id, &ids).await?;
+        Ok(deliveries.into_iter().filter(|delivery| !known.contains(&delivery.webhook_id)).collect())
     }
 }

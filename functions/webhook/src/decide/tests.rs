@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use domain::id::{JobId, RunId, UserId, WebhookId};
-use domain::message::Endpoint;
+use domain::message::Target;
 
 use super::*;
 
@@ -10,15 +13,16 @@ fn message(round: u32) -> Deliver {
     let hex = "018bcfe568007abcabababababababab";
     let run: RunId = format!("run_{hex}").parse().unwrap();
     Deliver {
-        webhook_id: WebhookId::derive(run, EVENT, "job"),
+        webhook_id: WebhookId::derive(run, EVENT, NOW, "job"),
         job_id: format!("job_{hex}").parse::<JobId>().unwrap(),
         user_id: format!("usr_{hex}").parse::<UserId>().unwrap(),
         run_id: run,
-        endpoint_id: Endpoint::Job,
+        endpoint_id: Target::Job,
         url: "https://example.com/hook".to_owned(),
         body: "{}".to_owned(),
         round,
         cancel_id: None,
+        turn: None,
     }
 }
 
@@ -28,6 +32,8 @@ fn outcome(verdict: Verdict) -> Outcome {
         sent_at: NOW,
         duration_ms: 3,
         response_status: None,
+        request_headers: BTreeMap::new(),
+        response_headers: BTreeMap::new(),
         response_body: None,
         error: None,
         error_class: None,
@@ -52,7 +58,7 @@ impl Schedule {
 }
 
 fn fresh() -> Delivery {
-    match consider(None, &message(0), EVENT, NOW) {
+    match consider(None, &message(0), EVENT, None, NOW) {
         Next::Attempt(base) => *base,
         other => panic!("{other:?}"),
     }
@@ -83,28 +89,30 @@ fn an_early_duplicate_waits_and_a_late_one_is_done() {
     let steps = Schedule::of("10s");
     let retrying = record(&fresh(), &outcome(FAILED), steps.plan());
     let due = retrying.next_attempt_at.unwrap();
-    assert_eq!(consider(Some(retrying.clone()), &message(0), EVENT, NOW), Next::Wait(due));
-    assert!(matches!(consider(Some(retrying.clone()), &message(0), EVENT, due), Next::Attempt(_)));
+    assert_eq!(consider(Some(retrying.clone()), &message(0), EVENT, None, NOW), Next::Wait(due));
+    assert!(matches!(consider(Some(retrying.clone()), &message(0), EVENT, None, due), Next::Attempt(_)));
     let taken = record(&retrying, &outcome(Verdict::Taken), steps.plan());
-    assert_eq!(consider(Some(taken), &message(0), EVENT, due), Next::Done);
+    assert_eq!(consider(Some(taken), &message(0), EVENT, None, due), Next::Done);
 }
 
 #[test]
 fn a_later_round_begins_the_steps_again_and_an_earlier_one_is_over() {
     let steps = Schedule::of("1s");
     let dead = record(&record(&fresh(), &outcome(FAILED), steps.plan()), &outcome(FAILED), steps.plan());
-    let Next::Attempt(again) = consider(Some(dead), &message(1), EVENT, NOW) else { panic!("a new round") };
+    let Next::Attempt(again) = consider(Some(dead), &message(1), EVENT, None, NOW) else {
+        panic!("a new round")
+    };
     assert_eq!((again.round, again.round_attempts, again.attempt_count), (1, 0, 2));
     let next = record(&again, &outcome(FAILED), steps.plan());
     assert_eq!((next.state, next.attempts[2].attempt), (DeliveryState::Retrying, 3));
-    assert_eq!(consider(Some(next), &message(0), EVENT, NOW), Next::Done);
+    assert_eq!(consider(Some(next), &message(0), EVENT, None, NOW), Next::Done);
 }
 
 #[test]
 fn a_skipped_delivery_waits_for_the_round_that_somebody_asks_for() {
     let skipped = Delivery { state: DeliveryState::Skipped, version: 1, ..fresh() };
-    assert_eq!(consider(Some(skipped.clone()), &message(0), EVENT, NOW), Next::Done);
-    assert!(matches!(consider(Some(skipped), &message(1), EVENT, NOW), Next::Attempt(_)));
+    assert_eq!(consider(Some(skipped.clone()), &message(0), EVENT, None, NOW), Next::Done);
+    assert!(matches!(consider(Some(skipped), &message(1), EVENT, None, NOW), Next::Attempt(_)));
 }
 
 #[test]
@@ -142,7 +150,9 @@ fn whoever_delivers_settles_it_for_both() {
 #[test]
 fn a_race_against_another_round_changes_no_plan_of_the_later_one() {
     let steps = Schedule::of("1s");
-    let Next::Attempt(base) = consider(Some(fresh()), &message(1), EVENT, NOW) else { panic!("a new round") };
+    let Next::Attempt(base) = consider(Some(fresh()), &message(1), EVENT, None, NOW) else {
+        panic!("a new round")
+    };
     let later = record(&base, &outcome(FAILED), steps.plan());
     let both = amend(Some(later.clone()), &message(0), EVENT, &outcome(FAILED), steps.plan());
     assert_eq!((both.round, both.state), (1, DeliveryState::Retrying));

@@ -1,7 +1,7 @@
 //! Faults of our own: the table, the queues, the secrets, and messages that are none.
 
 use domain::delivery::DeliveryState;
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
 
 use crate::faults::Fails::{After, Before, Overtaken, Refused};
 use crate::house::House;
@@ -13,7 +13,7 @@ const EVERY_TRY: usize = 3;
 #[tokio::test]
 async fn while_the_table_is_out_of_reach_nothing_is_sent_and_nothing_is_lost() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send(&message).await;
     (0..EVERY_TRY).for_each(|_| house.faults.next("BatchGetItem", Before));
     assert_eq!(house.step().await, (0, 1));
@@ -25,7 +25,7 @@ async fn while_the_table_is_out_of_reach_nothing_is_sent_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn while_a_secret_is_out_of_reach_nothing_is_counted_against_the_receiver() {
-    for endpoint in [Endpoint::Job, Endpoint::Deployment] {
+    for endpoint in [Target::Job, Target::Deployment] {
         let house = House::build().await;
         let (_, message) = house.owing(endpoint).await;
         house.send(&message).await;
@@ -41,7 +41,7 @@ async fn while_a_secret_is_out_of_reach_nothing_is_counted_against_the_receiver(
 #[tokio::test]
 async fn an_attempt_that_could_not_be_written_is_made_again_under_the_same_id() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send(&message).await;
     (0..EVERY_TRY).for_each(|_| house.faults.next("PutItem", Before));
     assert_eq!(house.step().await, (0, 1));
@@ -58,7 +58,7 @@ async fn an_attempt_that_could_not_be_written_is_made_again_under_the_same_id() 
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_counts_once() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send(&message).await;
     house.faults.next("PutItem", After);
     assert_eq!(house.step().await, (1, 0));
@@ -70,7 +70,7 @@ async fn a_write_whose_answer_is_lost_counts_once() {
 #[tokio::test]
 async fn a_write_that_nobody_confirms_is_found_when_the_message_comes_again() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(503).header("retry-after", "30")]);
     house.send(&message).await;
     // The first write takes effect; neither it nor the question after it is answered.
@@ -88,7 +88,7 @@ async fn a_write_that_nobody_confirms_is_found_when_the_message_comes_again() {
 #[tokio::test]
 async fn a_write_that_was_written_over_before_it_was_confirmed_counts_once() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(2));
     house.sink.will(["one", "two"].map(|body| answer(500).body(body).meeting(&barrier)));
     house.send(&message).await;
@@ -104,7 +104,7 @@ async fn a_write_that_was_written_over_before_it_was_confirmed_counts_once() {
 #[tokio::test]
 async fn an_attempt_that_loses_every_race_leaves_its_message_in_the_queue() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send(&message).await;
     (0..5).for_each(|_| house.faults.next("PutItem", Refused));
     assert_eq!(house.step().await, (0, 1));
@@ -117,7 +117,7 @@ async fn an_attempt_that_loses_every_race_leaves_its_message_in_the_queue() {
 #[tokio::test]
 async fn a_copy_that_cannot_be_sent_leaves_the_message_where_it_is() {
     let house = House::with(&[("WEBHOOK_RETRY_SCHEDULE", "1h")]).await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(500)]);
     house.send(&message).await;
     (0..EVERY_TRY).for_each(|_| house.faults.next("SendMessageBatch", Before));
@@ -132,7 +132,7 @@ async fn a_copy_that_cannot_be_sent_leaves_the_message_where_it_is() {
 #[tokio::test]
 async fn a_crash_between_the_last_write_and_the_burial_ends_in_the_burial() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(410)]);
     house.send(&message).await;
     (0..EVERY_TRY).for_each(|_| house.faults.next("SendMessage", Before));
@@ -148,7 +148,7 @@ async fn a_crash_between_the_last_write_and_the_burial_ends_in_the_burial() {
 #[tokio::test]
 async fn what_is_no_message_fails_alone() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send_text("webhooks", "{").await;
     house.send(&message).await;
     assert_eq!(house.step().await, (1, 1));
@@ -158,7 +158,7 @@ async fn what_is_no_message_fails_alone() {
 #[tokio::test]
 async fn a_message_whose_body_is_no_event_is_buried() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send(&Deliver { body: "{}".to_owned(), ..message }).await;
     assert_eq!(house.step().await, (1, 0));
     assert_eq!(house.depth("webhooks-dlq"), (1, 0, 0));

@@ -7,7 +7,7 @@ use domain::delivery::DeliveryState;
 use domain::id::{CancelId, RunId};
 use domain::job::{Job, Status};
 use domain::life::{self, Present};
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
 use domain::schedule::Schedule;
 use tokio::sync::Barrier;
 
@@ -16,14 +16,14 @@ use crate::sink::answer;
 
 /// A job that runs, the same job cancelled (not written yet), and the message that its cancellation owes.
 async fn cancelling(house: &House) -> (Job, Job, Deliver) {
-    let (job, _) = house.owing(Endpoint::Job).await;
+    let (job, _) = house.owing(Target::Job).await;
     let (now, entropy) = (house.now(), house.ambient.entropy());
     let running = life::start(&job, RunId::fresh(now, entropy), now);
     house.store.replace_job(&running).await.unwrap();
     let cancel = CancelId::fresh(now, entropy);
     let cancelled =
         life::cancel(&running, cancel, RunId::fresh(now, entropy), Present { now, keep: None }).unwrap();
-    let message = house.message(&cancelled, Endpoint::Job);
+    let message = house.message(&cancelled, Target::Job);
     assert_eq!(message.cancel_id, Some(cancel));
     (running, cancelled, message)
 }
@@ -128,7 +128,7 @@ async fn an_end_that_another_cancellation_caused_is_not_told_twice() {
 #[tokio::test]
 async fn nothing_is_told_of_a_deleted_job() {
     let house = House::build().await;
-    let (job, message) = house.owing(Endpoint::Job).await;
+    let (job, message) = house.owing(Target::Job).await;
     house.store.replace_job(&life::delete(&job, house.now(), Duration::from_secs(3_600))).await.unwrap();
     house.send(&message).await;
     assert_eq!(house.step().await, (1, 0));
@@ -138,7 +138,7 @@ async fn nothing_is_told_of_a_deleted_job() {
 #[tokio::test]
 async fn an_attempt_leaves_nothing_behind_if_its_job_is_purged_under_it() {
     let house = House::build().await;
-    let (job, message) = house.owing(Endpoint::Job).await;
+    let (job, message) = house.owing(Target::Job).await;
     let barrier = Arc::new(Barrier::new(2));
     house.sink.will([answer(500), answer(500).meeting(&barrier)]);
     house.send(&message).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::delivery::DeliveryState;
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
 use tokio::sync::Barrier;
 
 use crate::house::House;
@@ -13,7 +13,7 @@ use crate::sink::answer;
 #[tokio::test]
 async fn a_duplicate_of_a_delivered_message_sends_nothing() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     for _ in 0..2 {
         house.send(&message).await;
         assert_eq!(house.step().await, (1, 0));
@@ -29,7 +29,7 @@ async fn a_duplicate_of_a_delivered_message_sends_nothing() {
 #[tokio::test]
 async fn a_duplicate_that_comes_early_waits_for_the_next_attempt() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(503).header("retry-after", "30")]);
     house.send(&message).await;
     house.step().await;
@@ -54,7 +54,7 @@ async fn race(house: &House, message: &Deliver, statuses: [u16; 2]) {
 async fn two_at_once_are_both_recorded_and_one_success_is_enough() {
     for statuses in [[200, 200], [500, 200], [200, 410]] {
         let house = House::build().await;
-        let (_, message) = house.owing(Endpoint::Job).await;
+        let (_, message) = house.owing(Target::Job).await;
         race(&house, &message, statuses).await;
         let (done, again) = house.step().await;
         assert_eq!(done + again, 2);
@@ -72,7 +72,7 @@ async fn two_at_once_are_both_recorded_and_one_success_is_enough() {
 #[tokio::test]
 async fn two_at_once_use_up_one_step_and_do_not_meet_again() {
     let house = House::with(&[("WEBHOOK_RETRY_SCHEDULE", "1s,10s")]).await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     race(&house, &message, [500, 500]).await;
     assert_eq!(house.step().await, (0, 2));
     let record = house.record(&message).await;

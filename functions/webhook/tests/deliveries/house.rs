@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use boot::clients::Clients;
 use boot::{Ambient, SecretCache, Vars};
-use domain::delivery::{Delivery, owed};
-use domain::id::{JobId, RunId, UserId};
+use domain::delivery::{Delivery, Receivers, owed};
+use domain::endpoint::{Endpoint, Events};
+use domain::health::{Health, Subject};
+use domain::id::{EndpointId, JobId, RunId, UserId};
 use domain::job::{Job, JobWebhook, PayloadPlace, Priority, Run, Status};
 use domain::log::Log;
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, JobMessage, Target};
 use domain::payload::Payload;
 use domain::seal::{SealKey, Sealed};
 use domain::time::{Clock, Entropy, Moment};
@@ -22,16 +24,35 @@ use domain::user::{Email, Role, Signing, User, UserName};
 use engine::mapping::{self, HandlerError, Mapping};
 use engine::{Depth, Engine};
 use queue::{WebhookQueues, topology};
-use store::{NewJob, Store, schema};
+use store::{EndpointMade, NewJob, Store, schema};
 use webhook::{Config, Webhook};
+
+use egress::{Looking, Lookup};
+use tokio::task::JoinSet;
 
 use crate::faults::Faults;
 use crate::sink::Sink;
 
 pub(crate) const DATA_KEY: &str = "a key that nobody can guess";
 pub(crate) const DEPLOYMENT_SECRET: &str = "whsec_ZGVwbG95bWVudA==";
+pub(crate) const ENDPOINT_SECRET: &str = "whsec_ZW5kcG9pbnQ=";
 pub(crate) const OWNER_SECRET: &str = "whsec_b3duZXI=";
 const TABLE: &str = "nightjar";
+
+/// Names without a network. `rebinding.test` is a receiver's at first, and then an inner address.
+struct Names;
+
+impl Lookup for Names {
+    fn lookup(&self, name: &str) -> Looking {
+        static ASKED: AtomicU64 = AtomicU64::new(0);
+        let answer = match name.trim_end_matches('.') {
+            "rebinding.test" if ASKED.fetch_add(1, Ordering::SeqCst) == 0 => Ok(vec![[127, 0, 0, 1].into()]),
+            "rebinding.test" => Ok(vec![[10, 0, 0, 1].into()]),
+            _ => Err(std::io::Error::other("no such host is known")),
+        };
+        Box::pin(async move { answer })
+    }
+}
 
 /// A clock that stands until it is moved.
 pub(crate) struct HandClock(AtomicI64);
@@ -94,6 +115,7 @@ impl House {
             ("TABLE_NAME", TABLE.to_owned()),
             ("DATA_SECRET_ID", "data".to_owned()),
             ("WEBHOOK_SECRET_ID", "hooks".to_owned()),
+            ("JOBS_LOW_QUEUE_URL", url("jobs-low")),
             ("WEBHOOK_QUEUE_URL", url("webhooks")),
             ("WEBHOOK_DLQ_URL", url("webhooks-dlq")),
             ("EGRESS_ALLOW", "127.0.0.0/8".to_owned()),
@@ -103,8 +125,11 @@ impl House {
         let config = Config::read(&mut vars);
         vars.finish().unwrap();
         let data = SecretCache::new(faulty.secrets_manager(), "data", clock.clone());
+        let options =
+            egress::Options { allow: config.allow.clone(), lookup: Arc::new(Names), ..Default::default() };
+        let egress = egress::Client::new(options);
         Self {
-            webhook: Webhook::new(&faulty, Arc::new(data), config, ambient.clone()),
+            webhook: Webhook::through(egress, &faulty, Arc::new(data), config, ambient.clone()),
             store: Store::new(clean.dynamodb(), TABLE),
             queues: WebhookQueues::new(clean.sqs(), url("webhooks")),
             sqs: clean.sqs(),
@@ -117,8 +142,43 @@ impl House {
         }
     }
 
+    /// From now on the clock goes as the world's does, and the function gets what is in the queue, as Lambda would do
+    /// it with so many of them at once. Until what this returns is dropped.
+    pub(crate) fn live(&self, maximum_concurrency: usize) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        let (clock, engine) = (Arc::clone(&self.clock), self.engine.clone());
+        tasks.spawn(async move {
+            let (began, start) = (Instant::now(), clock.now().as_millis());
+            loop {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                clock.0.store(start + i64::try_from(began.elapsed().as_millis()).unwrap(), Ordering::SeqCst);
+                engine.clock_moved();
+            }
+        });
+        let mapping = Mapping { maximum_concurrency, ..self.mapping() };
+        let (engine, sqs, webhook) = (self.engine.clone(), self.sqs.clone(), self.webhook.clone());
+        tasks.spawn(async move {
+            let handler = move |event| {
+                let webhook = webhook.clone();
+                async move { Ok::<SqsBatchResponse, HandlerError>(webhook.handle(event).await) }
+            };
+            mapping.run(&engine, sqs, handler, std::future::pending()).await;
+        });
+        tasks
+    }
+
+    fn mapping(&self) -> Mapping {
+        Mapping {
+            queue_url: self.urls["webhooks"].clone(),
+            function: "webhook".to_owned(),
+            batch_size: 10,
+            maximum_concurrency: 1,
+            timeout: Duration::from_secs(60),
+        }
+    }
+
     /// A completed job of a new user, with its webhook at the sink, and the message that it owes.
-    pub(crate) async fn owing(&self, endpoint: Endpoint) -> (Job, Deliver) {
+    pub(crate) async fn owing(&self, endpoint: Target) -> (Job, Deliver) {
         let owner = self.user(Some(self.seal(OWNER_SECRET))).await;
         let job = self.job(owner.id, None).await;
         let message = self.message(&job, endpoint);
@@ -187,9 +247,80 @@ impl House {
         job
     }
 
+    /// An endpoint of that user at the sink, changed like this before it is written.
+    pub(crate) async fn endpoint(&self, owner: UserId, change: impl FnOnce(&mut Endpoint)) -> Endpoint {
+        let (now, id) = (self.now(), EndpointId::fresh(self.now(), self.ambient.entropy()));
+        let mut endpoint = Endpoint {
+            id,
+            user_id: owner,
+            url: self.sink.url(),
+            description: String::new(),
+            events: Events::All,
+            enabled: true,
+            signing: Signing::of(self.sealed(ENDPOINT_SECRET, &id.to_string())),
+            steps: None,
+            rate: None,
+            headers: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        change(&mut endpoint);
+        let owner = self.store.user(owner).await.unwrap().unwrap();
+        assert_eq!(self.store.create_endpoint(&endpoint, &owner).await.unwrap(), EndpointMade::Made);
+        endpoint
+    }
+
+    pub(crate) fn sealed(&self, text: &str, owner: &str) -> Sealed {
+        SealKey::from_secret(DATA_KEY).seal(text, owner, self.ambient.entropy())
+    }
+
+    /// The endpoint, changed like this by its owner.
+    pub(crate) async fn change(&self, endpoint: &Endpoint, change: impl FnOnce(&mut Endpoint)) -> Endpoint {
+        let mut next = Endpoint { version: endpoint.version + 1, ..endpoint.clone() };
+        change(&mut next);
+        assert!(self.store.replace_endpoint(&next).await.unwrap());
+        next
+    }
+
+    /// An endpoint of a new user, and the message that a job owes it.
+    pub(crate) async fn heard_by(&self, change: impl FnOnce(&mut Endpoint)) -> (Endpoint, Deliver) {
+        let owner = self.user(Some(self.seal(OWNER_SECRET))).await;
+        let endpoint = self.endpoint(owner.id, change).await;
+        let message = self.owed_to(&endpoint).await;
+        (endpoint, message)
+    }
+
+    /// What a job that has just completed owes the endpoint.
+    pub(crate) async fn owed_to(&self, endpoint: &Endpoint) -> Deliver {
+        let job = self.job(endpoint.user_id, None).await;
+        let to = Receivers { deployment: None, endpoints: std::slice::from_ref(endpoint) };
+        let all = owed(&job, job.run.as_ref().unwrap(), &Payload::empty(), to);
+        all.into_iter().find(|message| message.endpoint_id == Target::Endpoint(endpoint.id)).unwrap()
+    }
+
+    /// What is known of the endpoint.
+    pub(crate) async fn health(&self, endpoint: &Endpoint) -> Health {
+        self.store.health(&Subject::endpoint(endpoint.id), self.now()).await.unwrap()
+    }
+
+    /// What owners are to be told, by the messages of the low queue.
+    pub(crate) async fn told(&self) -> Vec<JobMessage> {
+        let url = &self.urls["jobs-low"];
+        let received = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).send();
+        let messages = received.await.unwrap().messages.unwrap_or_default();
+        for message in &messages {
+            let handle = message.receipt_handle.as_deref().unwrap();
+            self.sqs.delete_message().queue_url(url).receipt_handle(handle).send().await.unwrap();
+        }
+        messages.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect()
+    }
+
     /// What the job owes to that endpoint.
-    pub(crate) fn message(&self, job: &Job, endpoint: Endpoint) -> Deliver {
-        let all = owed(job, job.run.as_ref().unwrap(), &Payload::empty(), Some(&self.sink.url()));
+    pub(crate) fn message(&self, job: &Job, endpoint: Target) -> Deliver {
+        let url = self.sink.url();
+        let to = Receivers { deployment: Some(&url), endpoints: &[] };
+        let all = owed(job, job.run.as_ref().unwrap(), &Payload::empty(), to);
         all.into_iter().find(|message| message.endpoint_id == endpoint).unwrap()
     }
 
@@ -203,14 +334,7 @@ impl House {
 
     /// One batch through the function, as Lambda would do it: how many messages were done, how many come again.
     pub(crate) async fn step(&self) -> (usize, usize) {
-        let mapping = Mapping {
-            queue_url: self.urls["webhooks"].clone(),
-            function: "webhook".to_owned(),
-            batch_size: 10,
-            maximum_concurrency: 1,
-            timeout: Duration::from_secs(60),
-        };
-        let webhook = self.webhook.clone();
+        let (mapping, webhook) = (self.mapping(), self.webhook.clone());
         let handler = move |event| {
             let webhook = webhook.clone();
             async move { Ok::<SqsBatchResponse, HandlerError>(webhook.handle(event).await) }

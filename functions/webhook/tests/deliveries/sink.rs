@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -39,10 +40,11 @@ pub(crate) struct Answer {
     headers: Vec<(&'static str, String)>,
     body: Bytes,
     meet: Option<Arc<Barrier>>,
+    late: Duration,
 }
 
 pub(crate) fn answer(status: u16) -> Answer {
-    Answer { status, headers: Vec::new(), body: Bytes::new(), meet: None }
+    Answer { status, headers: Vec::new(), body: Bytes::new(), meet: None, late: Duration::ZERO }
 }
 
 impl Answer {
@@ -53,6 +55,11 @@ impl Answer {
 
     pub(crate) fn body(self, body: impl Into<Bytes>) -> Self {
         Self { body: body.into(), ..self }
+    }
+
+    /// Only after so long.
+    pub(crate) fn late(self, late: Duration) -> Self {
+        Self { late, ..self }
     }
 
     /// Only when as many requests as the barrier is wide have arrived.
@@ -109,6 +116,7 @@ async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
     if let Some(barrier) = &answer.meet {
         barrier.wait().await;
     }
+    tokio::time::sleep(answer.late).await;
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);

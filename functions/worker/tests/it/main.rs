@@ -9,6 +9,8 @@ mod tape;
 mod absent;
 mod account;
 mod email;
+mod endpoint_notice;
+mod endpoints;
 mod faults;
 mod http;
 mod notice;

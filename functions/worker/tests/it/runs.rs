@@ -6,7 +6,7 @@ use domain::event::EventType;
 use domain::id::WebhookId;
 use domain::job::{Job, Status};
 use domain::life;
-use domain::message::Endpoint;
+use domain::message::Target;
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, run, told};
@@ -30,10 +30,18 @@ async fn a_run_completes() {
     let asked = shop.asked().await;
     assert_eq!(
         asked.iter().map(|one| one.endpoint_id).collect::<Vec<_>>(),
-        [Endpoint::Job, Endpoint::Deployment]
+        [Target::Job, Target::Deployment]
     );
     for one in &asked {
-        assert_eq!(one.webhook_id, WebhookId::derive(ended.id, EventType::Completed, one.endpoint_id.id()));
+        assert_eq!(
+            one.webhook_id,
+            WebhookId::derive(
+                ended.id,
+                EventType::Completed,
+                ended.completed_at.unwrap(),
+                &one.endpoint_id.to_string()
+            )
+        );
         let body: Value = serde_json::from_str(&one.body).unwrap();
         assert_eq!(body["type"], "job.completed");
         assert_eq!(body["status"], "completed");

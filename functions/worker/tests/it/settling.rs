@@ -19,9 +19,10 @@ async fn a_job_without_a_webhook_owes_nothing() {
     shop.bed.faults.clear();
     assert_eq!(shop.step().await, (1, 0));
     let made: Vec<_> = shop.bed.faults.calls().into_iter().map(|call| call.operation).collect();
-    // Read the job, claim it, read its payload, end it and let the payload expire with it: nothing more.
+    // Read the job, claim it, look who hears of its start, read its payload, end it and let the payload expire with
+    // it, look who hears of its end: nothing more.
     let short: Vec<_> = made.iter().filter_map(|name| name.rsplit('.').next()).collect();
-    assert_eq!(short, ["GetItem", "PutItem", "GetItem", "TransactWriteItems"]);
+    assert_eq!(short, ["GetItem", "PutItem", "Query", "GetItem", "TransactWriteItems", "Query"]);
     assert_eq!(shop.read(&job).await.status, Status::Completed);
     assert!(shop.asked().await.is_empty());
 }

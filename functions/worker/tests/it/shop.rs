@@ -7,17 +7,18 @@ use aws_config::retry::RetryConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::clients::Clients;
 use boot::{Ambient, Vars};
-use domain::id::{RunId, UserId};
+use domain::endpoint::{Endpoint, Events};
+use domain::id::{EndpointId, RunId, UserId};
 use domain::job::{Job, JobWebhook, Run};
 use domain::life;
 use domain::message::{Deliver, JobMessage};
 use domain::payload::Payload;
 use domain::time::Moment;
-use domain::user::User;
+use domain::user::{Signing, User};
 use engine::mapping::{Delivery, HandlerError, Mapping};
 use queue::{JobQueues, topology};
 use serde_json::Value;
-use store::{Created, NewJob, Replaced, Store};
+use store::{Created, EndpointMade, NewJob, Replaced, Store};
 use testkit::Bed;
 use worker::{Config, Worker};
 
@@ -54,6 +55,30 @@ impl Shop {
 
     pub(crate) fn owner(&self) -> UserId {
         self.owner
+    }
+
+    /// An endpoint of the owner that hears of these events.
+    pub(crate) async fn endpoint(&self, events: &[&str]) -> Endpoint {
+        let id = EndpointId::fresh(self.now(), self.bed.ambient.entropy());
+        let sealed = self.bed.seal_key().seal("whsec_ZW5k", &id.to_string(), self.bed.ambient.entropy());
+        let endpoint = Endpoint {
+            id,
+            user_id: self.owner,
+            url: "https://example.com/endpoint".to_owned(),
+            description: String::new(),
+            events: Events::read(events).unwrap(),
+            enabled: true,
+            signing: Signing::of(sealed),
+            steps: None,
+            rate: None,
+            headers: None,
+            created_at: self.now(),
+            updated_at: self.now(),
+            version: 1,
+        };
+        let owner = self.store.user(self.owner).await.unwrap().unwrap();
+        assert_eq!(self.store.create_endpoint(&endpoint, &owner).await.unwrap(), EndpointMade::Made);
+        endpoint
     }
 
     /// Marks the owner's account as deleted.
