@@ -254,7 +254,7 @@ impl App {
         };
         let Some(Hook { url, secret }) = &draft.hook else { return Ok(None) };
         let secret = match secret {
-            Some(secret) => Some(self.seal(secret, &job.to_string()).await?),
+            Some(secret) => Some(self.vault.seal(secret, &job.to_string()).await?),
             None => {
                 self.with_signing(owner).await?;
                 None

@@ -6,12 +6,14 @@ use axum::Json;
 use axum::extract::State;
 use domain::delivery::{Delivery, DeliveryState};
 use domain::id::{JobId, UserId, WebhookId};
+use domain::message::Target;
+use domain::time::Moment;
 use edge::cursor::{self, Binding};
 use edge::views::DeliveryView;
 use edge::{Answer, Caller, PathId, Problem, Query};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use store::DeliveryPage;
+use store::{DeliveryFilter, DeliveryPage};
 use utoipa::ToSchema;
 
 use crate::answer::{MAX_BYTES, Rows};
@@ -65,6 +67,10 @@ pub(crate) async fn of_job(
 #[utoipa::path(get, path = "/deliveries", tag = "deliveries", security(("bearer" = [])),
     params(("state" = Option<String>, Query,
             description = "Any of pending, delivered, retrying, dead, skipped, between commas"),
+        ("endpointId" = Option<String>, Query,
+            description = "To this endpoint; or `job` for the webhookUrl of jobs, `deployment` for WEBHOOK_URL"),
+        ("since" = Option<String>, Query, description = "Of events of this moment and later ones"),
+        ("until" = Option<String>, Query, description = "Of events before this moment"),
         ("limit" = Option<u32>, Query, description = "How many deliveries, 1 to 100; 20 without it"),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
         ("userId" = Option<String>, Query, description = "Whose; only an admin may name another user")),
@@ -78,9 +84,12 @@ pub(crate) async fn of_user(
     let mut states = query.list(&["state"], state);
     states.sort_unstable_by_key(|state| state.as_str());
     states.dedup();
+    let to = query.parsed(&["endpointId"], target);
+    let (since, until) = (query.parsed(&["since"], Moment::parse), query.parsed(&["until"], Moment::parse));
     let user = query.parsed(&["userId"], UserId::from_str);
     query.finish()?;
-    app.deliveries_of_user(owner(&caller, user, "userId")?, &states, page).await
+    let filter = DeliveryFilter { states, to, since, until };
+    app.deliveries_of_user(owner(&caller, user, "userId")?, &filter, page).await
 }
 
 /// Either of them, for clients that name the job in a parameter.
@@ -126,14 +135,13 @@ impl App {
     async fn deliveries_of_user(
         &self,
         user: UserId,
-        states: &[DeliveryState],
+        filter: &DeliveryFilter,
         page: Page,
     ) -> Answer<Json<Deliveries>> {
-        let names: Vec<_> = states.iter().map(|state| state.as_str()).collect();
-        let list = format!("deliveries {}", names.join(","));
+        let list = name(filter);
         let after = self.after(user, &list, page.cursor).await?;
         let found =
-            self.store().user_deliveries(user, states, after, page.limit, self.ambient().now()).await?;
+            self.store().user_deliveries(user, filter, after, page.limit, self.ambient().now()).await?;
         self.deliveries(user, &list, found).await
     }
 
@@ -153,6 +161,22 @@ impl App {
         };
         Ok(Json(Deliveries { deliveries, next_cursor }))
     }
+}
+
+/// What a cursor into this list is bound to.
+fn name(filter: &DeliveryFilter) -> String {
+    let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
+    let mut name = format!("deliveries {}", states.join(","));
+    let (since, until) = (filter.since.map(|at| at.to_string()), filter.until.map(|at| at.to_string()));
+    let rest = [("to", filter.to.map(|to| to.to_string())), ("since", since), ("until", until)];
+    for (member, value) in rest.into_iter().filter_map(|(member, value)| Some((member, value?))) {
+        name.push_str(&format!(" {member} {value}"));
+    }
+    name
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    text.parse().map_err(|_| "must be an endpoint's id, job or deployment".to_owned())
 }
 
 fn state(text: &str) -> Result<DeliveryState, String> {

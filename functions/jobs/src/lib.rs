@@ -27,7 +27,7 @@ use std::sync::Arc;
 use axum::Router;
 use boot::clients::Clients;
 use boot::config::ConfigError;
-use boot::{Ambient, SecretCache, Vars};
+use boot::{Ambient, SecretCache, Vars, Vault};
 use domain::id::{JobId, UserId};
 use domain::job::Job;
 use domain::life::Present;
@@ -46,7 +46,7 @@ const MOST_RACES: usize = 3;
 pub struct App {
     sessions: Sessions,
     queues: JobQueues,
-    data: Arc<SecretCache>,
+    vault: Vault,
     deployment: Option<Arc<SecretCache>>,
     config: Arc<Config>,
 }
@@ -68,9 +68,9 @@ impl App {
         let deployment = config.webhook_secret.clone();
         let deployment = deployment.map(|secret| secret.cache(clients, Arc::clone(&ambient.clock)));
         Self {
+            vault: Vault::new(secrets.data, Arc::clone(&ambient.entropy)),
             sessions: Sessions::new(store, secrets.auth, ambient),
             queues: JobQueues::new(clients.sqs(), high, medium, low),
-            data: secrets.data,
             deployment: deployment.map(Arc::new),
             config: Arc::new(config),
         }

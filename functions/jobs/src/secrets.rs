@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use boot::secrets::Secrets;
 use domain::input::Fields;
-use domain::seal::{SealKey, Sealed};
+use domain::seal::Sealed;
 use domain::signature::fresh_secret;
 use domain::time::Moment;
 use domain::user::{Signing, User};
@@ -75,12 +74,11 @@ pub(crate) async fn rotate(
     let overlap = Duration::from_secs(overlap * 3_600);
     let mut owner = caller.user;
     for _ in 0..MOST_RACES {
-        let until = app.ambient().now().plus(overlap);
-        let previous = owner.signing.take().map(|signing| signing.current).filter(|_| !overlap.is_zero());
-        let signing = Signing {
-            current: app.fresh_sealed(&owner).await?,
-            previous_until: previous.is_some().then_some(until),
-            previous,
+        let now = app.ambient().now();
+        let current = app.fresh_sealed(&owner).await?;
+        let signing = match owner.signing.take() {
+            Some(signing) => signing.rotated(current, now.plus(overlap), now),
+            None => Signing::of(current),
         };
         let next = User { signing: Some(signing), version: owner.version + 1, ..owner };
         if app.store().replace_user(&next).await? {
@@ -111,8 +109,7 @@ impl App {
                 return Ok(owner);
             }
             let current = self.fresh_sealed(&owner).await?;
-            let signing = Signing { current, previous: None, previous_until: None };
-            let next = User { signing: Some(signing), version: owner.version + 1, ..owner };
+            let next = User { signing: Some(Signing::of(current)), version: owner.version + 1, ..owner };
             if self.store().replace_user(&next).await? {
                 return Ok(next);
             }
@@ -121,37 +118,15 @@ impl App {
         Err(too_many_races())
     }
 
-    /// Seals a secret that only `owner` opens: a user's id for the user's own, a job's for the job's.
-    pub(crate) async fn seal(&self, text: &str, owner: &str) -> Answer<Sealed> {
-        let data = self.data.get().await?;
-        Ok(SealKey::from_secret(data.current().expose()).seal(text, owner, self.ambient().entropy()))
-    }
-
-    /// Opens a secret with any key that is believed. One that fits no key may have been sealed after a
-    /// rotation that is not known here yet.
-    pub(crate) async fn open(&self, sealed: &Sealed, owner: &str) -> Answer<Option<String>> {
-        let with = |data: &Secrets| {
-            data.all().find_map(|secret| SealKey::from_secret(secret.expose()).open(sealed, owner).ok())
-        };
-        match with(&*self.data.get().await?) {
-            Some(secret) => Ok(Some(secret)),
-            None => Ok(with(&*self.data.refresh().await?)),
-        }
-    }
-
     /// The secrets of a user that sign at present, the current one first.
     pub(crate) async fn signing_secrets(&self, owner: &User) -> Answer<Vec<String>> {
         let Some(signing) = &owner.signing else { return Ok(Vec::new()) };
-        let id = owner.id.to_string();
-        let mut secrets: Vec<_> = self.open(&signing.current, &id).await?.into_iter().collect();
-        if let Some((previous, _)) = self.previous(signing) {
-            secrets.extend(self.open(previous, &id).await?);
-        }
-        Ok(secrets)
+        let opened = self.vault.signing(signing, &owner.id.to_string(), self.ambient().now()).await?;
+        Ok(opened.unwrap_or_default())
     }
 
     async fn fresh_sealed(&self, owner: &User) -> Answer<Sealed> {
-        self.seal(&fresh_secret(self.ambient().entropy()), &owner.id.to_string()).await
+        Ok(self.vault.seal(&fresh_secret(self.ambient().entropy()), &owner.id.to_string()).await?)
     }
 
     async fn shown(&self, owner: &User) -> Answer<SigningSecret> {
@@ -160,17 +135,13 @@ impl App {
             tracing::error!(user = %owner.id, "a signing secret cannot be opened with the present data key");
             return Err(Problem::internal());
         };
-        let until = owner.signing.as_ref().and_then(|signing| self.previous(signing)).map(|(_, until)| until);
+        let now = self.ambient().now();
+        let until = owner.signing.as_ref().and_then(|signing| signing.before(now)).map(|(_, until)| until);
         let previous_secret = secrets.next();
         Ok(SigningSecret {
             secret,
             previous_valid_until: until.filter(|_| previous_secret.is_some()),
             previous_secret,
         })
-    }
-
-    fn previous<'a>(&self, signing: &'a Signing) -> Option<(&'a Sealed, Moment)> {
-        let now = self.ambient().now();
-        signing.previous.as_ref().zip(signing.previous_until).filter(|(_, until)| *until > now)
     }
 }

@@ -81,7 +81,7 @@ impl App {
     async fn secrets_of(&self, id: JobId) -> Answer<Vec<String>> {
         let Some(job) = self.store().job(id, self.ambient().now()).await? else { return Ok(Vec::new()) };
         if let Some(sealed) = job.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref()) {
-            return Ok(self.open(sealed, &id.to_string()).await?.into_iter().collect());
+            return Ok(self.vault.open(sealed, &id.to_string()).await?.into_iter().collect());
         }
         match self.store().user(job.user_id).await? {
             Some(owner) => self.signing_secrets(&owner).await,

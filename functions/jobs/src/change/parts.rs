@@ -56,7 +56,7 @@ impl App {
         };
         let kept = job.webhook.as_ref().and_then(|webhook| webhook.secret.clone());
         let secret = match &members.webhook_secret {
-            Some(text) => Some(self.seal(text, &job.id.to_string()).await?),
+            Some(text) => Some(self.vault.seal(text, &job.id.to_string()).await?),
             None => kept.filter(|_| !change.no_secret),
         };
         let webhook = JobWebhook { url, secret };

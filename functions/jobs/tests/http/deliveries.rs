@@ -1,11 +1,11 @@
 //! What became of the webhooks.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use domain::event::EventType;
 use domain::id::{JobId, RunId, WebhookId};
-use domain::message::{Deliver, Endpoint};
+use domain::message::{Deliver, Target};
 use serde_json::{Value, json};
 
 use crate::house::{Guest, House};
@@ -16,15 +16,16 @@ async fn deliver(house: &House, owner: &Guest, job: &str, attempts: u32, body: &
     let now = house.bed.now();
     let run = RunId::fresh(now, house.bed.ambient.entropy());
     let message = Deliver {
-        webhook_id: WebhookId::derive(run, EventType::Completed, "job"),
+        webhook_id: WebhookId::derive(run, EventType::Completed, now, "job"),
         job_id: job.parse::<JobId>().unwrap(),
         user_id: owner.id,
         run_id: run,
-        endpoint_id: Endpoint::Job,
+        endpoint_id: Target::Job,
         url: "https://example.com/hook".to_owned(),
         body: body.to_owned(),
         round: 0,
         cancel_id: None,
+        turn: None,
     };
     let mut delivery = Delivery { version: 1, ..Delivery::new(&message, EventType::Completed, now) };
     for n in 1..=attempts {
@@ -34,6 +35,8 @@ async fn deliver(house: &House, owner: &Guest, job: &str, attempts: u32, body: &
             sent_at: now,
             duration_ms: 5,
             response_status: Some(if last { 200 } else { 500 }),
+            request_headers: BTreeMap::new(),
+            response_headers: BTreeMap::new(),
             response_body: Some("answer".to_owned()),
             error: (!last).then(|| "the receiver answered 500".to_owned()),
             error_class: None,

@@ -56,8 +56,14 @@ async fn every_route_that_is_listed_is_there_and_every_description_is_listed() {
             ["get", "post", "put", "patch", "delete"].into_iter().filter(|name| item.get(name).is_some());
         for method in methods.map(str::to_uppercase) {
             let tag = &item[method.to_lowercase()]["tags"][0];
+            // Endpoints and redeliveries are another function's.
+            let theirs = path.ends_with("/redeliver")
+                || path.starts_with("/webhooks") && !path.starts_with("/webhooks/secret");
             let ours = ["jobs", "deliveries", "webhooks", "about"].iter().any(|name| tag == name);
-            assert!(!ours || jobs::ROUTES.contains(&(method.as_str(), path.as_str())), "{method} {path}");
+            assert!(
+                !ours || theirs || jobs::ROUTES.contains(&(method.as_str(), path.as_str())),
+                "{method} {path}"
+            );
         }
     }
 }

@@ -1,0 +1,9 @@
+//! Webhook endpoints as a Lambda.
+
+use lambda_http::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    boot::telemetry::init();
+    lambda_http::run(endpoints::init().await?).await
+}
