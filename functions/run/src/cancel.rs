@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use domain::delivery::owed;
+use domain::delivery::{Receivers, owed};
 use domain::id::{CancelId, JobId, RunId};
 use domain::job::Job;
 use domain::life;
@@ -67,11 +67,13 @@ impl App {
     /// be lost, for no message of the job is left to ask for them.
     async fn announce(&self, cancelled: &Job) -> Answer<()> {
         let Some(run) = &cancelled.run else { return Ok(()) };
-        if cancelled.webhook.is_none() && self.config.webhook_url.is_none() {
+        let endpoints = self.store().endpoints_of(cancelled.user_id).await?;
+        let to = Receivers { deployment: self.config.webhook_url.as_deref(), endpoints: &endpoints };
+        if !to.hear_of(cancelled) {
             return Ok(());
         }
         let payload = self.store().payload(cancelled).await?;
-        let deliveries = owed(cancelled, run, &payload, self.config.webhook_url.as_deref());
+        let deliveries = owed(cancelled, run, &payload, to);
         self.webhooks.send(&deliveries, HEAD_START).await.map_err(queue_failed)
     }
 }

@@ -14,6 +14,7 @@ pub const VARIABLES: &[&str] = &[
     "JOBS_MEDIUM_QUEUE_URL",
     "JOBS_LOW_QUEUE_URL",
     "WEBHOOK_QUEUE_URL",
+    "WEBHOOK_DLQ_URL",
     "WEBHOOK_URL",
     "RATE_LIMIT_MAX",
     "RATE_LIMIT_WINDOW_MS",
@@ -28,9 +29,15 @@ pub const ACTIONS: &[&str] = &[
     "dynamodb:BatchGetItem",
     "dynamodb:GetItem",
     "dynamodb:PutItem",
+    "dynamodb:Query",
     "dynamodb:UpdateItem",
     "secretsmanager:GetSecretValue",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ListMessageMoveTasks",
+    "sqs:ReceiveMessage",
     "sqs:SendMessage",
+    "sqs:StartMessageMoveTask",
 ];
 
 /// The function's settings.
@@ -44,6 +51,8 @@ pub struct Config {
     pub job_queues: [String; 3],
     /// The URL of the queue of deliveries.
     pub webhook_queue: String,
+    /// The URL of the queue of deliveries that nobody took.
+    pub webhook_dead: String,
     /// Where every event goes besides, if anywhere.
     pub webhook_url: Option<String>,
     /// How many runs a user may start in a window; 0 for any number.
@@ -73,6 +82,7 @@ impl Config {
                 vars.required("JOBS_LOW_QUEUE_URL"),
             ],
             webhook_queue: vars.required("WEBHOOK_QUEUE_URL"),
+            webhook_dead: vars.required("WEBHOOK_DLQ_URL"),
             webhook_url: vars.text(["WEBHOOK_URL", "OUTBOUND_WEBHOOK"]),
             limit: vars.or("RATE_LIMIT_MAX", 100),
             window: vars.duration(["RATE_LIMIT_WINDOW_MS", "RATE_LIMIT_WINDOW"], Duration::from_secs(900)),

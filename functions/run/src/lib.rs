@@ -1,7 +1,9 @@
-//! Starting and stopping jobs: `run`, `rerun` and `cancel`, and `pause` and `resume` of their schedules.
+//! Starting and stopping jobs: `run`, `rerun` and `cancel`, and `pause` and `resume` of their schedules; and what an
+//! administrator does about those that were given up.
 
 mod cancel;
 mod config;
+mod dead;
 mod rest;
 mod start;
 
@@ -16,7 +18,7 @@ use domain::job::Job;
 use domain::life::{Present, put_aside};
 use edge::rate::{Limit, Standing};
 use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions};
-use queue::{JobQueues, QueueError, WebhookQueues};
+use queue::{DeadLetters, JobQueues, QueueError, WebhookQueues};
 use store::{Replaced, Store};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -32,6 +34,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/jobs/{id}/cancel"),
     ("POST", "/jobs/{id}/pause"),
     ("POST", "/jobs/{id}/resume"),
+    ("GET", "/admin/dead-letters"),
+    ("POST", "/admin/dead-letters/redrive"),
 ];
 
 /// How often a decision is made anew because somebody else wrote first.
@@ -43,6 +47,7 @@ pub struct App {
     sessions: Sessions,
     jobs: JobQueues,
     webhooks: WebhookQueues,
+    dead: DeadLetters,
     config: Arc<Config>,
 }
 
@@ -60,6 +65,7 @@ impl App {
         Self {
             sessions: Sessions::new(store, secrets, ambient),
             jobs: JobQueues::new(clients.sqs(), high, medium, low),
+            dead: DeadLetters::new(clients.sqs(), config.webhook_dead.clone(), config.webhook_queue.clone()),
             webhooks: WebhookQueues::new(clients.sqs(), config.webhook_queue.clone()),
             config: Arc::new(config),
         }
@@ -122,6 +128,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(cancel::cancel))
         .routes(routes!(rest::pause))
         .routes(routes!(rest::resume))
+        .routes(routes!(dead::look))
+        .routes(routes!(dead::redrive))
 }
 
 /// The function as the process's environment describes it.

@@ -57,16 +57,26 @@ pub(crate) async fn rerun(
 }
 
 impl App {
+    async fn start(&self, caller: &Caller, id: JobId, may: fn(&Job) -> Result<(), CannotStart>) -> Reply {
+        let job = self.own_job(caller, id).await?;
+        may(&job).map_err(refuse)?;
+        // Only what could start counts against the limit.
+        let standing = self.count_run(caller).await?;
+        let job = self.start_job(job, may).await?;
+        Ok(started(caller, standing, &job))
+    }
+
     /// Sends the run message with the version seen, then writes `running` under that version.
     ///
     /// The message may be received before the write: its worker then claims the job by the version, and the
     /// write here finds its own run on the record. A crash between the two: the worker claims all the same. A
     /// lost race: the message names a version that no longer stands, and is stale.
-    async fn start(&self, caller: &Caller, id: JobId, may: fn(&Job) -> Result<(), CannotStart>) -> Reply {
-        let mut job = self.own_job(caller, id).await?;
-        may(&job).map_err(refuse)?;
-        // Only what could start counts against the limit.
-        let standing = self.count_run(caller).await?;
+    /// The answer is the job as it runs, or as that run has ended by then.
+    pub(crate) async fn start_job(
+        &self,
+        mut job: Job,
+        may: fn(&Job) -> Result<(), CannotStart>,
+    ) -> Answer<Job> {
         for _ in 0..MOST_RACES {
             may(&job).map_err(refuse)?;
             let now = self.ambient().now();
@@ -76,9 +86,9 @@ impl App {
             self.jobs.send(job.priority, job.user_id, &message, delay).await.map_err(queue_failed)?;
             let next = life::start(&job, run, now);
             match self.replace(&job, &next).await? {
-                Replaced::Written => return Ok(started(caller, standing, &next)),
+                Replaced::Written => return Ok(next),
                 Replaced::Lost(Some(current)) if current.run.as_ref().is_some_and(|on| on.id == run) => {
-                    return Ok(started(caller, standing, &current));
+                    return Ok(*current);
                 }
                 Replaced::Lost(Some(current)) if current.deleted_at.is_none() => job = *current,
                 Replaced::Lost(_) => return Err(Problem::not_found("job")),
@@ -94,7 +104,7 @@ fn started(caller: &Caller, standing: Standing, job: &Job) -> (StatusCode, Stand
     (StatusCode::ACCEPTED, standing, Json(answer))
 }
 
-fn refuse(reason: CannotStart) -> Problem {
+pub(crate) fn refuse(reason: CannotStart) -> Problem {
     let code = match reason {
         CannotStart::Running => Code::AlreadyRunning,
         CannotStart::Ended(_) => Code::AlreadyEnded,

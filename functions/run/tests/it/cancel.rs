@@ -24,7 +24,10 @@ async fn a_pending_job_is_cancelled_and_tells_of_it_after_the_write() {
     counter.pass(2);
     let told = counter.deliveries().await;
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].webhook_id, WebhookId::derive(run.id, EventType::Cancelled, "job"));
+    assert_eq!(
+        told[0].webhook_id,
+        WebhookId::derive(run.id, EventType::Cancelled, run.completed_at.unwrap(), "job")
+    );
     assert!(told[0].cancel_id.is_some() && told[0].cancel_id == cancelled.cancel_id);
     let body: Value = serde_json::from_str(&told[0].body).unwrap();
     assert_eq!((&body["type"], &body["status"]), (&json!("job.cancelled"), &json!("cancelled")));

@@ -14,7 +14,7 @@ use domain::life::{self, Attempt, Ending, Present};
 use domain::message::{Deliver, JobMessage};
 use domain::payload::Payload;
 use domain::time::Moment;
-use domain::user::User;
+use domain::user::{Role, User};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use run::{App, Config};
@@ -78,11 +78,22 @@ impl Counter {
     }
 
     pub(crate) async fn post_as(&self, path: &str, token: Option<&str>) -> Got {
-        let mut request = Request::builder().method("POST").uri(path);
+        self.send("POST", path, token, Body::empty()).await
+    }
+
+    /// A request with that body.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Got {
+        let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let request = request.body(Body::empty()).unwrap();
+        let request = request.body(body.into()).unwrap();
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
         Got { status: parts.status, headers: parts.headers, body }
@@ -163,7 +174,13 @@ impl Counter {
 
 /// A user of that name, with a token.
 pub(crate) async fn register(bed: &Bed, name: &str) -> (User, String) {
-    let persona = testkit::user(bed, name);
+    register_as(bed, name, Role::User).await
+}
+
+/// A user of that name and role, with a token.
+pub(crate) async fn register_as(bed: &Bed, name: &str, role: Role) -> (User, String) {
+    let mut persona = testkit::user(bed, name);
+    persona.user.role = role;
     bed.store().create_user(&persona.user, &persona.email, &persona.name).await.unwrap();
     let secrets = bed.auth_secrets().get().await.unwrap();
     let issued = edge::tokens::issue(&secrets, persona.user.id, &bed.ambient).unwrap();

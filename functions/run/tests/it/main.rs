@@ -5,6 +5,7 @@
 mod counter;
 
 mod cancel;
+mod dead;
 mod limits;
 mod rest;
 mod scopes;

@@ -1,0 +1,313 @@
+//! Dead letters: webhooks that nobody took, and jobs whose workers kept dying. An administrator looks at them and gives
+//! them another chance.
+
+use axum::Json;
+use axum::extract::State;
+use domain::id::JobId;
+use domain::input::Fields;
+use domain::job::Job;
+use domain::life;
+use domain::message::Deliver;
+use domain::time::Moment;
+use edge::request::expect_json;
+use edge::views::{JobView, SeenJob};
+use edge::{Answer, Caller, Code, Problem, Query, RawBody, RunCaller};
+use http::{HeaderMap, StatusCode};
+use queue::{Begun, Redrive};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{App, queue_failed};
+
+/// How many letters and jobs are shown, unless the request says otherwise; SQS shows no more letters at once.
+const SHOWN: u64 = 10;
+/// How many jobs one request runs again.
+const MOST_JOBS: u64 = 100;
+/// SQS moves no more in a second.
+const FASTEST: u64 = 500;
+
+/// What was given up.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Dead {
+    /// Webhooks that nobody took.
+    webhooks: DeadWebhooks,
+    /// Jobs whose workers kept dying.
+    jobs: DeadJobs,
+}
+
+/// The dead-letter queue of webhooks.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeadWebhooks {
+    /// How many lie there, roughly.
+    depth: u64,
+    /// Some of them.
+    sample: Vec<LetterView>,
+    /// The last redrive, if there was one lately.
+    last_redrive: Option<RedriveView>,
+}
+
+/// A webhook that lies there.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LetterView {
+    /// Since when.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Moment>,
+    /// What it is; null for a message that no release has written.
+    delivery: Option<LetterDelivery>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LetterDelivery {
+    /// Its `webhook-id`.
+    id: String,
+    /// The job it tells of.
+    job_id: String,
+    /// The job's owner.
+    user_id: String,
+    /// Where it goes: an endpoint's id, `job` or `deployment`.
+    endpoint_id: String,
+    /// Where that was.
+    url: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RedriveView {
+    /// `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`, as SQS says it.
+    status: String,
+    /// How many have been moved, roughly.
+    moved: u64,
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Moment,
+    /// Why it failed.
+    failure: Option<String>,
+}
+
+/// Jobs that ended because their workers kept dying.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeadJobs {
+    /// The last of them first.
+    dead_lettered: Vec<SeenJob>,
+    /// Whether there are more.
+    more: bool,
+}
+
+/// What is to be tried again.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its description is used")]
+#[schema(rename_all = "camelCase", example = json!({"dryRun": true}))]
+pub(crate) struct RedriveBody {
+    /// Whether the webhooks are.
+    #[schema(default = true)]
+    webhooks: Option<bool>,
+    /// Whether the jobs are.
+    #[schema(default = true)]
+    jobs: Option<bool>,
+    /// Only tells what would be done.
+    #[schema(default = false)]
+    dry_run: Option<bool>,
+    /// How many webhooks go back in a second, at most; without it as many as SQS moves.
+    #[schema(minimum = 1, maximum = 500)]
+    rate_per_second: Option<u64>,
+    /// How many jobs, at most.
+    #[schema(minimum = 1, maximum = 100, default = 100)]
+    limit: Option<u64>,
+}
+
+struct Wanted {
+    webhooks: bool,
+    jobs: bool,
+    dry_run: bool,
+    rate: Option<u32>,
+    limit: usize,
+}
+
+/// What is tried again, or would be.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Redriven {
+    message: &'static str,
+    dry_run: bool,
+    /// Null if they were left out.
+    webhooks: Option<RedrivenWebhooks>,
+    /// Null if they were left out.
+    jobs: Option<RedrivenJobs>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RedrivenWebhooks {
+    /// How many lie in the dead-letter queue, roughly.
+    depth: u64,
+    /// Whether they go back now.
+    begun: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RedrivenJobs {
+    /// The jobs that run again, or would.
+    #[schema(value_type = Vec<String>)]
+    rerun: Vec<JobId>,
+    /// Those that do not, and why.
+    not_rerun: Vec<NotRerun>,
+    /// Whether there are more than the limit.
+    more: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+struct NotRerun {
+    #[schema(value_type = String)]
+    id: JobId,
+    why: String,
+}
+
+/// What was given up: webhooks that nobody took, and jobs whose workers kept dying. For admins.
+#[utoipa::path(get, path = "/admin/dead-letters", tag = "admin", security(("bearer" = [])),
+    params(("limit" = Option<u32>, Query, description = "How many of each, 1 to 100; 10 without it. Of webhooks \
+        never more than 10 are shown: GET /deliveries?state=dead lists a user's")),
+    responses((status = 200, body = Dead, description = "How many, and some of them"),
+        (status = 403, description = "You are no admin", body = edge::problem::Document)))]
+pub(crate) async fn look(State(app): State<App>, caller: Caller, mut query: Query) -> Answer<Json<Dead>> {
+    let limit = query.number(&["limit"], 1..=MOST_JOBS).unwrap_or(SHOWN);
+    query.finish()?;
+    demand_admin(&caller)?;
+    let heap = app.dead.look(i32::try_from(limit).unwrap_or(i32::MAX)).await.map_err(queue_failed)?;
+    let jobs = app.given_up(usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+    let sample = heap.sample.into_iter();
+    let webhooks = DeadWebhooks {
+        depth: heap.depth,
+        sample: sample
+            .map(|dead| LetterView { since: dead.since, delivery: dead.delivery.map(letter) })
+            .collect(),
+        last_redrive: heap.redrive.map(last),
+    };
+    let seen = jobs.jobs.iter().map(|job| SeenJob::by(&caller, JobView::from(job))).collect();
+    Ok(Json(Dead { webhooks, jobs: DeadJobs { dead_lettered: seen, more: jobs.more } }))
+}
+
+/// Gives them another chance: webhooks go back to their queue and begin a new round, jobs run again. For admins.
+///
+/// To ask twice does no harm: a webhook that was taken is not sent again, and a job that runs is left alone.
+#[utoipa::path(post, path = "/admin/dead-letters/redrive", tag = "admin", security(("bearer" = [])),
+    request_body = Option<RedriveBody>,
+    responses((status = 202, body = Redriven, description = "It is on"),
+        (status = 200, body = Redriven, description = "A dry run: this would be done"),
+        (status = 403, description = "You are no admin", body = edge::problem::Document),
+        (status = 409, description = "A redrive is on", body = edge::problem::Document)))]
+pub(crate) async fn redrive(
+    State(app): State<App>,
+    RunCaller(caller): RunCaller,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Answer<(StatusCode, Json<Redriven>)> {
+    demand_admin(&caller)?;
+    let wanted = Wanted::read(&headers, &body)?;
+    // The jobs come last: what keeps the webhooks from going back then keeps nothing half done.
+    let webhooks = if wanted.webhooks { Some(app.redrive_webhooks(&wanted).await?) } else { None };
+    let jobs = if wanted.jobs { Some(app.redrive_jobs(&wanted).await?) } else { None };
+    let (status, message) = match wanted.dry_run {
+        true => (StatusCode::OK, "This would be tried again"),
+        false => (StatusCode::ACCEPTED, "It is tried again"),
+    };
+    Ok((status, Json(Redriven { message, dry_run: wanted.dry_run, webhooks, jobs })))
+}
+
+impl Wanted {
+    fn read(headers: &HeaderMap, body: &[u8]) -> Answer<Self> {
+        let blank = body.iter().all(u8::is_ascii_whitespace);
+        if !blank {
+            expect_json(headers)?;
+        }
+        let mut fields = Fields::parse(if blank { b"{}" } else { body })?;
+        let rate = bounded(&mut fields, "ratePerSecond", FASTEST);
+        let wanted = Self {
+            webhooks: fields.flag(&["webhooks"]).unwrap_or(true),
+            jobs: fields.flag(&["jobs"]).unwrap_or(true),
+            dry_run: fields.flag(&["dryRun"]).unwrap_or(false),
+            rate: rate.and_then(|rate| u32::try_from(rate).ok()),
+            limit: bounded(&mut fields, "limit", MOST_JOBS)
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(100),
+        };
+        fields.finish()?;
+        Ok(wanted)
+    }
+}
+
+fn bounded(fields: &mut Fields, name: &str, most: u64) -> Option<u64> {
+    let given = fields.number(&[name])?;
+    if !(1..=most).contains(&given) {
+        fields.fault(format!("/{name}"), format!("must be from 1 to {most}"));
+    }
+    Some(given)
+}
+
+impl App {
+    async fn redrive_webhooks(&self, wanted: &Wanted) -> Answer<RedrivenWebhooks> {
+        let depth = self.dead.depth().await.map_err(queue_failed)?;
+        if wanted.dry_run {
+            return Ok(RedrivenWebhooks { depth, begun: false });
+        }
+        match self.dead.redrive(wanted.rate).await.map_err(queue_failed)? {
+            Begun::Begun => Ok(RedrivenWebhooks { depth, begun: true }),
+            Begun::RunsAlready => {
+                let told = "a redrive of webhooks is on; GET /admin/dead-letters tells how far it is";
+                Err(Problem::new(Code::Conflict, told))
+            }
+        }
+    }
+
+    /// A crash midway: what was started runs, and the others are still given up.
+    async fn redrive_jobs(&self, wanted: &Wanted) -> Answer<RedrivenJobs> {
+        let found = self.given_up(wanted.limit).await?;
+        let mut done = RedrivenJobs { rerun: Vec::new(), not_rerun: Vec::new(), more: found.more };
+        for job in found.jobs {
+            match self.try_again(job.clone(), wanted.dry_run).await {
+                Ok(()) => done.rerun.push(job.id),
+                Err(problem) => {
+                    done.not_rerun.push(NotRerun { id: job.id, why: problem.detail().to_owned() })
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    async fn try_again(&self, job: Job, dry_run: bool) -> Answer<()> {
+        life::may_rerun(&job).map_err(crate::start::refuse)?;
+        if !dry_run {
+            self.start_job(job, life::may_rerun).await?;
+        }
+        Ok(())
+    }
+
+    async fn given_up(&self, most: usize) -> Answer<store::GivenUp> {
+        Ok(self.store().given_up(most, self.ambient().now()).await?)
+    }
+}
+
+fn demand_admin(caller: &Caller) -> Answer<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Forbidden, "only an admin may see and redrive dead letters"))
+}
+
+fn letter(delivery: Deliver) -> LetterDelivery {
+    LetterDelivery {
+        id: delivery.webhook_id.to_string(),
+        job_id: delivery.job_id.to_string(),
+        user_id: delivery.user_id.to_string(),
+        endpoint_id: delivery.endpoint_id.to_string(),
+        url: delivery.url,
+    }
+}
+
+fn last(redrive: Redrive) -> RedriveView {
+    let Redrive { status, moved, started_at, failure } = redrive;
+    RedriveView { status, moved, started_at, failure }
+}
