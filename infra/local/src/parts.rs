@@ -91,6 +91,7 @@ pub(crate) struct Parts {
     auth: auth::App,
     jobs: jobs::App,
     run: run::App,
+    endpoints: endpoints::App,
     worker: worker::Worker,
     webhook: webhook::Webhook,
     dead_letter: deadletter::DeadLetter,
@@ -105,15 +106,18 @@ impl Parts {
         let (run_config, worker_config) = (run::Config::read(vars), worker::Config::read(vars));
         let (webhook_config, dead_config) = (webhook::Config::read(vars), deadletter::Config::read(vars));
         let (scheduler_config, cors) = (scheduler::Config::read(vars), CorsPolicy::read(vars));
+        let endpoints_config = endpoints::Config::read(vars);
         vars.finish()?;
         let cache =
             |id: &str| Arc::new(SecretCache::new(clients.secrets_manager(), id, Arc::clone(&ambient.clock)));
         let (signs, seals) = (cache(AUTH_SECRET), cache(DATA_SECRET));
         let secrets = jobs::SecretCaches { auth: Arc::clone(&signs), data: Arc::clone(&seals) };
+        let of_endpoints = endpoints::SecretCaches { auth: Arc::clone(&signs), data: Arc::clone(&seals) };
         Ok(Self {
             auth: auth::App::new(clients, Arc::clone(&signs), auth_config, ambient.clone()),
             jobs: jobs::App::new(clients, secrets, jobs_config, ambient.clone()),
             run: run::App::new(clients, signs, run_config, ambient.clone()),
+            endpoints: endpoints::App::new(clients, of_endpoints, endpoints_config, ambient.clone()),
             worker: worker::Worker::new(clients, worker_config, ambient.clone()),
             webhook: webhook::Webhook::new(clients, seals, webhook_config, ambient.clone()),
             dead_letter: deadletter::DeadLetter::new(clients, dead_config, ambient.clone()),
@@ -133,6 +137,7 @@ impl Parts {
         let all = auth::routes(self.auth.clone())
             .merge(jobs::routes(self.jobs.clone()))
             .merge(run::routes(self.run.clone()))
+            .merge(endpoints::routes(self.endpoints.clone()))
             .merge(crate::outbox::routes(engine.clone(), listens_on))
             .merge(home);
         edge::router::finish(all, self.cors.clone())

@@ -46,12 +46,14 @@ const NAMES: &[&str] = &[
     "RATE_LIMIT_MAX",
     "RATE_LIMIT_WINDOW",
     "RATE_LIMIT_WINDOW_MS",
+    "REDELIVER_RATE_MAX",
     "RETENTION_DAYS",
     "SCHEDULE_MIN_SECONDS",
     "SIMULATED_TASK_MS",
     "SIMULATE_JOB_FAILURE",
     "TICK_PARALLELISM",
     "UNKNOWN_TASK_TYPE",
+    "WEBHOOK_DISABLE_DAYS",
     "WEBHOOK_RETRY_SCHEDULE",
     "WEBHOOK_SECRET",
     "WEBHOOK_URL",
@@ -84,7 +86,7 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 3001));
         let made = Resources::example().variables();
         let defaults = defaults(address);
-        let http = [auth::VARIABLES, jobs::VARIABLES, run::VARIABLES].concat();
+        let http = [auth::VARIABLES, jobs::VARIABLES, run::VARIABLES, endpoints::VARIABLES].concat();
         let queues = [worker::VARIABLES, webhook::VARIABLES, deadletter::VARIABLES].concat();
         for name in [http, queues, scheduler::VARIABLES.to_vec()].concat() {
             let known = name == "LOG_LEVEL"

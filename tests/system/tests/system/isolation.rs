@@ -10,11 +10,14 @@ use serde_json::{Value, json};
 
 use self::credentials::unbelievable;
 use crate::house::{Api, House, Person, Reply};
-use crate::routes::{Access, TABLE};
+use crate::routes::{About, Access, TABLE};
 use crate::sink::hex_signature;
 
-const NOWHERE: &str = "job_018bcfe568007abcabababababababab";
-const NO_KEY: &str = "key_018bcfe568007abcabababababababab";
+const NOWHERE: About<'_> = About {
+    job: "job_018bcfe568007abcabababababababab",
+    key: "key_018bcfe568007abcabababababababab",
+    endpoint: "end_018bcfe568007abcabababababababab",
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_token_that_is_believed_there_is_no_way_in() {
@@ -24,7 +27,8 @@ async fn without_a_token_that_is_believed_there_is_no_way_in() {
     let before = house.api.get(&format!("/jobs/{job}"), &ada.token).await.json;
     let credentials = unbelievable(&house, &ada).await;
     let key = house.api.key(&ada.token, &["read"]).await;
-    for (method, path, access) in everywhere(&job, &key.id) {
+    let endpoint = endpoint_of(&house.api, &ada).await;
+    for (method, path, access) in everywhere(About { job: &job, key: &key.id, endpoint: &endpoint }) {
         let request = || house.api.request(method.clone(), &path);
         match access {
             Access::Public(status) => {
@@ -63,12 +67,14 @@ async fn another_users_record_is_as_good_as_none_on_every_path() {
     let jobs = jobs_of(api, &ada).await;
     let before = look(api, &ada, &jobs).await;
     let key = api.key(&ada.token, &["read"]).await;
+    let endpoint = endpoint_of(api, &ada).await;
     let her_key = api.key(&mallory.token, &["read", "write", "run"]).await;
     let mut asked = 0;
     for job in &jobs {
-        let twins = everywhere(job, &key.id).into_iter().zip(everywhere(NOWHERE, NO_KEY));
+        let about = About { job, key: &key.id, endpoint: &endpoint };
+        let twins = everywhere(about).into_iter().zip(everywhere(NOWHERE));
         for ((method, path, access), (_, nowhere, _)) in twins {
-            if !matches!(access, Access::Job(_) | Access::Key) {
+            if !matches!(access, Access::Job(_) | Access::Key | Access::Endpoint(_)) {
                 continue;
             }
             let body = match method {
@@ -94,16 +100,17 @@ async fn another_users_record_is_as_good_as_none_on_every_path() {
             format!("//jobs/{job}"),
             format!("/api/api/jobs/{job}"),
             format!("/jobs/{job}%2Flogs"),
-            format!("/get-logs?jobId={NOWHERE}&id={job}"),
-            format!("/delete-job?id={NOWHERE}&id={job}"),
+            format!("/get-logs?jobId={}&id={job}", NOWHERE.job),
+            format!("/delete-job?id={}&id={job}", NOWHERE.job),
         ] {
             let reply = api.get(&path, &mallory.token).await;
             assert!([400, 404, 405].contains(&reply.status.as_u16()), "{path}: {reply:?}");
         }
     }
-    assert!(asked >= 3 * 2 * 20, "{asked}");
+    assert!(asked >= 3 * 2 * 26, "{asked}");
     assert_eq!(look(api, &ada, &jobs).await, before);
     assert_eq!(api.get("/profile", &key.text).await.text("id"), ada.id);
+    assert_eq!(api.get(&format!("/webhooks/{endpoint}"), &ada.token).await.json["version"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,6 +149,16 @@ async fn lists_hold_nothing_of_another_user() {
             assert_eq!(reply.problem(400, &path), Some("cursor"));
         }
     }
+    endpoint_of(api, &ada).await;
+    assert_eq!(api.get("/webhooks", &ada.token).await.json["endpoints"].as_array().unwrap().len(), 1);
+    assert_eq!(api.get("/webhooks", &mallory.token).await.json["endpoints"], json!([]));
+    let again = json!({ "since": "2020-01-01T00:00:00Z", "state": "delivered" });
+    let reply = api.post("/deliveries/redeliver", &mallory.token, again.clone()).await;
+    assert_eq!((reply.status.as_u16(), &reply.json["matched"]), (202, &json!(0)), "{reply:?}");
+    let mut hers = again;
+    hers["userId"] = json!(ada.id);
+    let reply = api.post("/deliveries/redeliver", &mallory.token, hers).await;
+    assert_eq!(reply.problem(403, "her deliveries"), Some("/userId"));
     assert_eq!(look(api, &ada, &jobs).await, before);
 }
 
@@ -186,17 +203,25 @@ async fn nobody_writes_in_anothers_name() {
     assert_eq!(listed.json["jobs"].as_array().unwrap().len(), 1, "{listed:?}");
 }
 
-/// Every route, plain and under `/api`, about this job and this API key.
-fn everywhere(job: &str, key: &str) -> Vec<(Method, String, Access)> {
+/// Every route, plain and under `/api`, about these.
+fn everywhere(about: About<'_>) -> Vec<(Method, String, Access)> {
     let mut all = Vec::new();
     for route in TABLE {
-        for path in route.paths(if route.access == Access::Key { key } else { job }) {
+        for path in route.paths(about) {
             let method: Method = route.method.parse().unwrap();
             all.push((method.clone(), format!("/api{path}"), route.access));
             all.push((method, path, route.access));
         }
     }
     all
+}
+
+/// A webhook endpoint of theirs, that hears of nothing.
+async fn endpoint_of(api: &Api, person: &Person) -> String {
+    let body = json!({ "url": format!("{}/webhook-test", api.base), "enabled": false });
+    let reply = api.post("/webhooks", &person.token, body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.text("id")
 }
 
 /// One that waits, one that has run and told of it, and one that is cancelled and told of it.

@@ -8,6 +8,7 @@ mod routes;
 mod sink;
 
 mod adding_a_task;
+mod endpoints;
 mod events;
 mod hostile;
 mod isolation;

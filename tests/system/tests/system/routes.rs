@@ -17,12 +17,26 @@ pub(crate) enum Access {
     Own(Scope),
     /// The owner of the job that the request names, or an admin, with a session or a key with this scope.
     Job(Scope),
+    /// Whoever has a session or a key with these scopes, on what is their own.
+    OwnSecret(&'static [Scope]),
+    /// The owner of the webhook endpoint that the request names and nobody else, with a session or a key with these
+    /// scopes.
+    Endpoint(&'static [Scope]),
     /// An admin, with a session or a key with this scope.
     Admin(Scope),
 }
 
-use Access::{Admin, Job, Key, Own, Public, Session};
+use Access::{Admin, Endpoint, Job, Key, Own, OwnSecret, Public, Session};
 use Scope::{Read, Run, Write};
+
+/// What a route is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) job: &'a str,
+    /// An API key, by its id.
+    pub(crate) key: &'a str,
+    pub(crate) endpoint: &'a str,
+}
 
 /// A route.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +75,8 @@ pub(crate) const TABLE: &[Route] = &[
     canonical("GET", "/keys", Session),
     canonical("DELETE", "/keys/{id}", Key),
     canonical("GET", "/users", Admin(Read)),
+    canonical("GET", "/admin/dead-letters", Admin(Read)),
+    canonical("POST", "/admin/dead-letters/redrive", Admin(Run)),
     canonical("POST", "/jobs", Own(Write)),
     also("POST", "/create-job", Own(Write)),
     canonical("POST", "/jobs/batch", Own(Write)),
@@ -85,9 +101,18 @@ pub(crate) const TABLE: &[Route] = &[
     also("GET", "/get-logs/{id}", Job(Read)),
     also("GET", "/get-logs", Job(Read)),
     canonical("GET", "/deliveries", Own(Read)),
+    canonical("POST", "/jobs/{id}/deliveries/{deliveryId}/redeliver", Job(Write)),
+    canonical("POST", "/deliveries/redeliver", Own(Write)),
     canonical("POST", "/schedules/preview", Own(Read)),
     canonical("GET", "/webhooks/secret", Session),
     canonical("POST", "/webhooks/secret/rotate", Session),
+    canonical("POST", "/webhooks", OwnSecret(&[Write, Read])),
+    canonical("GET", "/webhooks", Own(Read)),
+    canonical("GET", "/webhooks/{id}", Endpoint(&[Read])),
+    canonical("PATCH", "/webhooks/{id}", Endpoint(&[Write, Read])),
+    canonical("DELETE", "/webhooks/{id}", Endpoint(&[Write])),
+    canonical("POST", "/webhooks/{id}/rotate", Endpoint(&[Write, Read])),
+    canonical("POST", "/webhooks/{id}/test", Endpoint(&[Write, Read])),
     canonical("POST", "/webhook-test", Public(401)),
     canonical("GET", "/health", Public(200)),
     canonical("GET", "/openapi.json", Public(200)),
@@ -96,30 +121,48 @@ pub(crate) const TABLE: &[Route] = &[
 ];
 
 impl Access {
-    /// The scope that an API key needs; none if no key will do, or nothing is needed.
-    pub(crate) fn scope(self) -> Option<Scope> {
+    /// The scopes that an API key needs; none if no key will do, or nothing is needed.
+    pub(crate) fn scopes(self) -> &'static [Scope] {
         match self {
-            Own(scope) | Job(scope) | Admin(scope) => Some(scope),
-            Public(_) | Session | Key => None,
+            Own(Read) | Job(Read) | Admin(Read) => &[Read],
+            Own(Write) | Job(Write) | Admin(Write) => &[Write],
+            Own(Run) | Job(Run) | Admin(Run) => &[Run],
+            OwnSecret(scopes) | Endpoint(scopes) => scopes,
+            Public(_) | Session | Key => &[],
         }
+    }
+
+    /// Whether a key with these scopes will do.
+    pub(crate) fn takes(self, scopes: &[Scope]) -> bool {
+        !self.scopes().is_empty() && self.scopes().iter().all(|scope| scopes.contains(scope))
     }
 }
 
 impl Route {
-    /// Its paths about this record; for other routes, its one path.
-    pub(crate) fn paths(&self, id: &str) -> Vec<String> {
+    /// Its paths about the record of its kind; for other routes, its one path.
+    pub(crate) fn paths(&self, about: About<'_>) -> Vec<String> {
+        let id = match self.access {
+            Key => about.key,
+            Endpoint(_) => about.endpoint,
+            _ => about.job,
+        };
         match self.path {
             "/delete-job" | "/get-logs" => {
                 ["id", "jobId"].map(|name| format!("{}?{name}={id}", self.path)).to_vec()
             }
-            path => vec![path.replace("{id}", id).replace("{code}", "none")],
+            path => {
+                vec![path.replace("{id}", id).replace("{deliveryId}", NO_DELIVERY).replace("{code}", "none")]
+            }
         }
     }
 }
 
+/// A delivery that is not there.
+const NO_DELIVERY: &str = "msg_018bcfe568008abcabababababababab";
+
 /// What the functions say that they answer.
 pub(crate) fn of_the_functions() -> BTreeSet<(&'static str, &'static str)> {
-    [auth::ROUTES, jobs::ROUTES, run::ROUTES].concat().into_iter().collect()
+    [auth::ROUTES, jobs::ROUTES, run::ROUTES, endpoints::ROUTES].concat().into_iter().collect()
 }
 
 #[test]

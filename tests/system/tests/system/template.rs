@@ -21,7 +21,7 @@ struct Function {
     every: Option<&'static str>,
 }
 
-const FUNCTIONS: [Function; 7] = [
+const FUNCTIONS: [Function; 8] = [
     Function {
         name: "Auth",
         variables: auth::VARIABLES,
@@ -43,6 +43,14 @@ const FUNCTIONS: [Function; 7] = [
         variables: run::VARIABLES,
         actions: run::ACTIONS,
         routes: run::ROUTES,
+        queues: &[],
+        every: None,
+    },
+    Function {
+        name: "Endpoints",
+        variables: endpoints::VARIABLES,
+        actions: endpoints::ACTIONS,
+        routes: endpoints::ROUTES,
         queues: &[],
         every: None,
     },

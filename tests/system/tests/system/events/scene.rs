@@ -6,6 +6,10 @@ use axum::Router;
 use axum::body::Body;
 use boot::Vars;
 use domain::api_key::Scope;
+use domain::delivery::{Delivery, DeliveryState, Receivers, owed};
+use domain::endpoint::{Endpoint, Events};
+use domain::event::EventType;
+use domain::id::EndpointId;
 use domain::job::{Job, JobWebhook};
 use domain::life::{self, Attempt, Ending, Present};
 use domain::payload::Payload;
@@ -15,7 +19,7 @@ use edge::{CorsPolicy, tokens};
 use http::StatusCode;
 use queue::topology;
 use serde_json::{Value, json};
-use store::NewJob;
+use store::{EndpointMade, NewJob};
 use testkit::Bed;
 use tower::ServiceExt;
 
@@ -58,6 +62,8 @@ impl Scene {
                 "later-job" => scene.job(ada, |bed, job| hourly(bed, job, 1, false)).await,
                 "paused-job" => scene.job(ada, |bed, job| hourly(bed, job, 0, true)).await,
                 "failed-job" => scene.job(ada, failed).await,
+                "endpoint" => scene.endpoint(ada).await,
+                "dead-delivery" => scene.dead_delivery().await,
                 "receiver" => {
                     let made = Sink::new(|_| StatusCode::OK).await;
                     scene.put("url", &made.base);
@@ -97,6 +103,46 @@ impl Scene {
         self.bed.store().create_job(new, None, self.bed.now()).await.unwrap();
     }
 
+    /// An endpoint at the receiver, if there is one, with a secret that is known.
+    async fn endpoint(&self, owner: &User) {
+        let id: EndpointId = expected().placeholders["endpoint"].parse().unwrap();
+        let elsewhere = "https://example.com/hooks".to_owned();
+        let sealed = self.bed.seal_key().seal(SECRET, &id.to_string(), self.bed.ambient.entropy());
+        let endpoint = Endpoint {
+            id,
+            user_id: owner.id,
+            url: self.sink.as_ref().map_or(elsewhere, |sink| sink.base.clone()),
+            description: "of the night shift".to_owned(),
+            events: Events::All,
+            enabled: true,
+            signing: Signing::of(sealed),
+            steps: None,
+            rate: None,
+            headers: None,
+            created_at: self.bed.now(),
+            updated_at: self.bed.now(),
+            version: 1,
+        };
+        let made = self.bed.store().create_endpoint(&endpoint, owner).await.unwrap();
+        assert_eq!(made, EndpointMade::Made);
+    }
+
+    /// The delivery of the job's failure, which nobody took.
+    async fn dead_delivery(&self) {
+        let placeholders = expected().placeholders;
+        let job = placeholders["job"].parse().unwrap();
+        let job = self.bed.store().job(job, self.bed.now()).await.unwrap().unwrap();
+        let to = Receivers::default();
+        let owed = owed(&job, job.run.as_ref().unwrap(), &Payload::empty(), to).remove(0);
+        let id = placeholders["webhook"].parse().unwrap();
+        let event = EventType::Failed;
+        let fresh = Delivery { id, ..Delivery::new(&owed, event, self.bed.now()) };
+        let dead = Delivery { state: DeliveryState::Dead, version: 1, ..fresh };
+        assert!(self.bed.store().replace_delivery(&dead, None).await.unwrap());
+        // Nothing has become of it since this moment.
+        self.bed.advance(Duration::from_millis(1));
+    }
+
     /// From now on this placeholder stands for that.
     fn put(&mut self, placeholder: &str, real: &str) {
         self.real.push((expected().placeholders[placeholder].clone(), real.to_owned()));
@@ -127,6 +173,11 @@ impl Scene {
                 jobs::routes(jobs::App::new(&clients, secrets, jobs::Config::read(&mut vars), ambient))
             }
             "run" => run::routes(run::App::new(&clients, auth, run::Config::read(&mut vars), ambient)),
+            "endpoints" => {
+                let secrets = endpoints::SecretCaches { auth, data: self.bed.data_secrets() };
+                let config = endpoints::Config::read(&mut vars);
+                endpoints::routes(endpoints::App::new(&clients, secrets, config, ambient))
+            }
             other => panic!("{other} answers no HTTP"),
         };
         vars.finish().unwrap();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::house::{House, Reply};
 
 /// The routes that read a JSON object, and whether a body is needed.
-fn readers(job: &str) -> Vec<(Method, String)> {
+fn readers(job: &str, endpoint: &str) -> Vec<(Method, String)> {
     let mut all = vec![
         (Method::POST, "/register".to_owned()),
         (Method::POST, "/login".to_owned()),
@@ -21,6 +21,9 @@ fn readers(job: &str) -> Vec<(Method, String)> {
         (Method::DELETE, "/profile".to_owned()),
         (Method::POST, "/profile/password".to_owned()),
         (Method::POST, "/keys".to_owned()),
+        (Method::POST, "/webhooks".to_owned()),
+        (Method::PATCH, format!("/webhooks/{endpoint}")),
+        (Method::POST, "/deliveries/redeliver".to_owned()),
     ];
     all.extend(all.clone().into_iter().map(|(method, path)| (method, format!("/api{path}"))));
     all
@@ -64,7 +67,9 @@ async fn bodies_that_are_no_json_object() {
         vec![b'['; 100_000],
         [b"{\"a\":".repeat(100_000), b"1".to_vec()].concat(),
     ];
-    for (method, path) in readers(&job) {
+    let hook = json!({ "url": format!("{}/webhook-test", house.api.base) });
+    let endpoint = house.api.post("/webhooks", &ada.token, hook).await.text("id");
+    for (method, path) in readers(&job, &endpoint) {
         for body in &broken {
             let start = String::from_utf8_lossy(&body[..body.len().min(30)]).into_owned();
             let request = house.api.request(method.clone(), &path).bearer_auth(&ada.token);

@@ -96,6 +96,10 @@ async fn parameters_that_cannot_be_taken_are_named() {
             (Method::POST, format!("/jobs/{id}/run")),
             (Method::POST, format!("/jobs/{id}/pause")),
             (Method::POST, format!("/jobs/{id}/resume")),
+            (Method::POST, format!("/jobs/{id}/deliveries/{id}/redeliver")),
+            (Method::GET, format!("/webhooks/{id}x")),
+            (Method::POST, format!("/webhooks/{id}/rotate")),
+            (Method::POST, format!("/webhooks/{id}/test")),
             (Method::GET, format!("/get-logs/{id}x")),
             (Method::DELETE, format!("/keys/{id}x")),
         ] {

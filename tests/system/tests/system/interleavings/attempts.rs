@@ -101,8 +101,8 @@ async fn a_late_message_about_an_earlier_run_sends_what_is_missing() {
     let world = World::new().await;
     let job = world.job(&json!({}), 3).await;
     world.ask(job.id, "run").await;
-    // Receive, read, claim, end; it dies before it has asked for the webhook.
-    world.plan(4, Fault::DiesBefore);
+    // Receive, read, claim, look who hears of the start, end; it dies before it has asked for the webhook.
+    world.plan(5, Fault::DiesBefore);
     world.step(JOBS_LOW).await;
     assert!(world.has_struck());
     let first = world.read(job.id).await;

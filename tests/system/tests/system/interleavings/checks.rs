@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::event::EventType;
 use domain::id::{JobId, WebhookId};
 use domain::job::{Job, Run, Status};
-use domain::message::{Deliver, Endpoint};
+use domain::message::Deliver;
 
 use super::world::World;
 
@@ -33,7 +33,8 @@ impl World {
     /// The webhook of that run's end was asked for, and would be delivered.
     pub(crate) fn assert_told(&self, job: &Job, run: &Run, case: &str) {
         let event = run.outcome.and_then(EventType::of).expect("an end");
-        let wanted = WebhookId::derive(run.id, event, Endpoint::Job.id());
+        let ended = run.completed_at.expect("an end");
+        let wanted = WebhookId::derive(run.id, event, ended, "job");
         let holds = |one: &&Deliver| {
             let shown = one.cancel_id.is_none() || one.cancel_id == job.cancel_id;
             one.webhook_id == wanted && (shown || job.run.as_ref().is_some_and(|last| last.id != run.id))

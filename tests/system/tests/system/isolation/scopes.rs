@@ -5,9 +5,9 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::credentials::{api_key, bearer};
-use super::{NO_KEY, NOWHERE, everywhere};
+use super::{NOWHERE, endpoint_of, everywhere};
 use crate::house::{House, Key, Reply};
-use crate::routes::Access;
+use crate::routes::{About, Access};
 
 /// A key with every scope, and one with each alone.
 async fn keys(house: &House, token: &str) -> Vec<(Vec<Scope>, Key)> {
@@ -28,7 +28,7 @@ async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
     let profile = house.api.get("/profile", &ada.token).await.json;
     let (mut opened, mut shut) = (0, 0);
     for (scopes, key) in keys(&house, &ada.token).await {
-        for (method, path, access) in everywhere(NOWHERE, NO_KEY) {
+        for (method, path, access) in everywhere(NOWHERE) {
             if matches!(access, Access::Public(_)) {
                 continue;
             }
@@ -42,20 +42,22 @@ async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
                 }
                 let reply = Reply::to(request).await.unwrap();
                 let what = format!("{method} {path} with a key for {scopes:?}");
-                match (access, access.scope()) {
+                match access {
                     // Every other user's key stops here too.
-                    (Access::Admin(scope), _) if scopes.contains(&scope) => {
+                    Access::Admin(scope) if scopes.contains(&scope) => {
                         reply.problem(403, &what);
                         assert!(reply.text("detail").contains("admin"), "{what}: {}", reply.json);
                         opened += 1;
                     }
-                    (_, Some(scope)) if scopes.contains(&scope) => {
+                    _ if access.takes(&scopes) => {
                         let status = reply.status.as_u16();
                         assert!([200, 400, 404].contains(&status), "{what}: {}", reply.json);
-                        assert_eq!(status == 404, matches!(access, Access::Job(_)), "{what}: {}", reply.json);
+                        let is_named = matches!(access, Access::Job(_) | Access::Endpoint(_));
+                        assert_eq!(status == 404, is_named, "{what}: {}", reply.json);
                         opened += 1;
                     }
-                    (_, lacking) => {
+                    _ => {
+                        let lacking = access.scopes().iter().find(|scope| !scopes.contains(scope));
                         reply.problem(403, &what);
                         let challenge =
                             reply.headers.get("www-authenticate").map(|one| one.to_str().unwrap());
@@ -86,10 +88,11 @@ async fn a_key_without_the_scope_leaves_a_job_as_it_is() {
     let path = format!("/jobs/{job}");
     let before = api.get(&path, &ada.token).await.json;
     let listed = api.get("/keys", &ada.token).await.json;
+    let endpoint = endpoint_of(api, &ada).await;
+    let endpoints = api.get("/webhooks", &ada.token).await.json;
     for (scopes, key) in keys(&house, &ada.token).await {
-        for (method, path, access) in everywhere(&job, &key.id) {
-            let lacks = !access.scope().is_some_and(|scope| scopes.contains(&scope));
-            if lacks && !matches!(access, Access::Public(_)) {
+        for (method, path, access) in everywhere(About { job: &job, key: &key.id, endpoint: &endpoint }) {
+            if !access.takes(&scopes) && !matches!(access, Access::Public(_)) {
                 let body = json!({ "taskName": "b", "name": "Eve", "password": "x", "scopes": ["read"] });
                 let reply = api.call(method.clone(), &path, &key.text, &body).await;
                 reply.problem(403, &format!("{method} {path} with a key for {scopes:?}"));
@@ -97,6 +100,7 @@ async fn a_key_without_the_scope_leaves_a_job_as_it_is() {
         }
     }
     assert_eq!(api.get(&path, &ada.token).await.json, before);
+    assert_eq!(api.get("/webhooks", &ada.token).await.json, endpoints);
     assert_eq!(listed["keys"], json!([]));
     assert_eq!(api.get("/keys", &ada.token).await.json["keys"].as_array().unwrap().len(), 4);
 }
