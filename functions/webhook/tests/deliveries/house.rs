@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
@@ -148,7 +148,7 @@ impl House {
         let mut tasks = JoinSet::new();
         let (clock, engine) = (Arc::clone(&self.clock), self.engine.clone());
         tasks.spawn(async move {
-            let (began, start) = (Instant::now(), clock.now().as_millis());
+            let (began, start) = (tokio::time::Instant::now(), clock.now().as_millis());
             loop {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 clock.0.store(start + i64::try_from(began.elapsed().as_millis()).unwrap(), Ordering::SeqCst);
