@@ -16,6 +16,7 @@ mod kill;
 mod openapi;
 mod schedules;
 mod template;
+mod verifying;
 mod walk;
 
 mod interleavings;
