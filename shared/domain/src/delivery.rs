@@ -360,8 +360,9 @@ fn duration(text: &str) -> Result<Duration, NotSteps> {
 /// In the largest unit that leaves nothing over.
 fn written(step: Duration) -> String {
     let millis = step.as_millis();
-    let unit =
-        [("h", 3_600_000), ("m", 60_000), ("s", 1_000)].into_iter().find(|(_, unit)| millis.is_multiple_of(*unit));
+    let unit = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)]
+        .into_iter()
+        .find(|(_, unit)| millis.is_multiple_of(*unit));
     match unit.filter(|_| millis > 0) {
         Some((name, unit)) => format!("{}{name}", millis / unit),
         None => format!("{millis}ms"),

@@ -131,6 +131,41 @@ async fn pages_of_deliveries() {
 }
 
 #[tokio::test]
+async fn deliveries_are_found_by_their_receiver_and_the_moment_of_their_event() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let id = house.created(&ada, json!({"taskName": "x"})).await;
+    let early = deliver(&house, &ada, &id, 1, "{}").await.to_string();
+    house.bed.advance(std::time::Duration::from_secs(60));
+    let between = house.bed.now();
+    let late = deliver(&house, &ada, &id, 1, "{}").await.to_string();
+    let nobody = "end_018bcfe568007abcabababababababab";
+    for (query, wanted) in [
+        ("endpointId=job".to_owned(), vec![&late, &early]),
+        ("endpointId=deployment".to_owned(), vec![]),
+        (format!("endpointId={nobody}"), vec![]),
+        (format!("since={between}"), vec![&late]),
+        (format!("until={between}&state=delivered"), vec![&early]),
+        (format!("since={between}&until={between}"), vec![]),
+    ] {
+        let reply = house.get(&ada, &format!("/deliveries?{query}")).await;
+        let found: Vec<_> = rows(&reply.body["deliveries"]).into_iter().map(|(id, ..)| id).collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "{query}");
+    }
+    for (query, place) in [
+        ("endpointId=end_1", "endpointId"),
+        ("since=yesterday", "since"),
+        ("until=2026-13-01T00:00:00Z", "until"),
+        ("state=lost", "state"),
+    ] {
+        assert_eq!(house.get(&ada, &format!("/deliveries?{query}")).await.places(), [place], "{query}");
+    }
+    let first = house.get(&ada, "/deliveries?limit=1&endpointId=job").await.text("nextCursor").to_owned();
+    let other = house.get(&ada, &format!("/deliveries?limit=1&cursor={first}")).await;
+    assert_eq!(other.places(), ["cursor"], "a cursor goes on in its own list alone");
+}
+
+#[tokio::test]
 async fn no_answer_grows_beyond_what_lambda_can_give() {
     let house = House::new().await;
     let ada = house.guest("ada").await;
