@@ -1,10 +1,10 @@
 //! The members of an endpoint that a request may name, and what each may be.
 
 use courier::Header;
-use domain::delivery::Steps;
 use domain::endpoint::{Events, FASTEST_RATE, LONGEST_STEP, MOST_STEPS, RefusedEvents};
 use domain::input::Fields;
 use domain::signature::{SECRET_PREFIX, from_base64};
+use domain::steps::Steps;
 use domain::webhook_url::HttpUrl;
 use egress::AddressGuard;
 use url::Url;
@@ -87,7 +87,7 @@ fn description(text: &str) -> Result<String, String> {
 }
 
 fn steps(text: &str) -> Result<Steps, String> {
-    let steps: Steps = text.parse().map_err(|refused: domain::delivery::NotSteps| refused.to_string())?;
+    let steps: Steps = text.parse().map_err(|refused: domain::steps::NotSteps| refused.to_string())?;
     if steps.waits().len() > MOST_STEPS {
         return Err(format!("must have at most {MOST_STEPS} waits"));
     }

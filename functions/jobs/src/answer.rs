@@ -1,12 +1,12 @@
-//! Answers: a job with its ETag, rows until an answer is full, and what `If-Match` asks.
+//! Answers: a job with its ETag, and rows until an answer is full.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use domain::job::Job;
 use edge::views::{JobView, SeenJob};
-use edge::{Answer, Caller, Code, Problem};
-use http::header::{ETAG, IF_MATCH, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use edge::{Answer, Caller, Problem, etag};
+use http::header::LOCATION;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -65,46 +65,7 @@ pub(crate) fn job(
     message: &'static str,
 ) -> Response {
     let answer = JobAnswer { job: SeenJob::by(caller, view), message };
-    (status, [etag(job)], Json(answer)).into_response()
-}
-
-/// The header that tells a job's version.
-pub(crate) fn etag(job: &Job) -> (HeaderName, HeaderValue) {
-    let value = HeaderValue::try_from(format!("\"{}\"", job.version));
-    (ETAG, value.unwrap_or(HeaderValue::from_static("\"\"")))
-}
-
-/// Which versions a request may change: any if it does not say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct IfMatch(Option<Vec<u64>>);
-
-impl IfMatch {
-    /// `*`, or versions as ETags tell them, weak or not, between commas. A text that no ETag of ours has
-    /// matches no version.
-    pub(crate) fn read(headers: &HeaderMap) -> Self {
-        let mut texts = headers.get_all(IF_MATCH).iter().peekable();
-        if texts.peek().is_none() {
-            return Self(None);
-        }
-        let mut versions = Vec::new();
-        for tag in texts.flat_map(|text| text.to_str().unwrap_or_default().split(',')) {
-            let tag = tag.trim();
-            if tag == "*" {
-                return Self(None);
-            }
-            versions.extend(tag.trim_start_matches("W/").trim_matches('"').parse::<u64>().ok());
-        }
-        Self(Some(versions))
-    }
-
-    /// Lets a change of this version pass, or answers 412.
-    pub(crate) fn check(&self, job: &Job) -> Answer<()> {
-        if self.0.as_ref().is_none_or(|versions| versions.contains(&job.version)) {
-            return Ok(());
-        }
-        let detail = format!("the job is at version {} and If-Match names another", job.version);
-        Err(Problem::new(Code::VersionMismatch, detail).with_header(etag(job).0, etag(job).1))
-    }
+    (status, [etag(job.version)], Json(answer)).into_response()
 }
 
 /// Rows of an answer, as long as they fit.
@@ -146,18 +107,6 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(texts: &[&str]) -> IfMatch {
-        IfMatch::read(&texts.iter().map(|text| (IF_MATCH, text.parse().unwrap())).collect())
-    }
-
-    #[test]
-    fn if_match_names_versions_or_any() {
-        assert_eq!((read(&[]), read(&["*"])), (IfMatch(None), IfMatch(None)));
-        assert_eq!(read(&["\"3\", W/\"4\""]), IfMatch(Some(vec![3, 4])));
-        assert_eq!(read(&["7", "\"8\""]), IfMatch(Some(vec![7, 8])));
-        assert_eq!(read(&["\"abc\""]), IfMatch(Some(vec![])));
-    }
 
     #[test]
     fn rows_end_where_the_room_does_but_never_before_the_first() {

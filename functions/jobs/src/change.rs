@@ -12,12 +12,12 @@ use domain::job::Job;
 use domain::life::{Present, touched};
 use domain::payload::Payload;
 use edge::views::{JobView, ScheduleShape};
-use edge::{Answer, Caller, JsonFields, PathId, Problem};
+use edge::{Answer, Caller, IfMatch, JsonFields, PathId, Problem};
 use http::{HeaderMap, StatusCode};
 use store::Replaced;
 use utoipa::ToSchema;
 
-use crate::answer::{self, IfMatch, JobAnswer};
+use crate::answer::{self, JobAnswer};
 use crate::members::Members;
 use crate::{App, MOST_RACES, owner, too_many_races};
 
@@ -142,11 +142,11 @@ impl App {
     ) -> Answer<Response> {
         // Whose job it is comes first: what is wrong with a body tells nothing of another user's job.
         let mut job = self.own_job(caller, id).await?;
-        versions.check(&job)?;
+        versions.check("job", job.version)?;
         let change = Change::read(caller, &job, body, self.present(), self.config.least_interval)?;
         let mut counted = false;
         for _ in 0..=MOST_RACES {
-            versions.check(&job)?;
+            versions.check("job", job.version)?;
             let Some(next) = self.next(caller, &job, &change).await? else {
                 return self.changed(caller, job, None).await;
             };

@@ -8,11 +8,11 @@ use domain::id::JobId;
 use domain::job::Priority;
 use domain::life;
 use domain::message::JobMessage;
-use edge::{Answer, Caller, PathId, Problem, Query};
+use edge::{Answer, Caller, IfMatch, PathId, Problem, Query};
 use http::HeaderMap;
 use store::Replaced;
 
-use crate::answer::{Done, IfMatch};
+use crate::answer::Done;
 use crate::{App, MOST_RACES, may_see, queue_failed, too_many_races};
 
 /// How long the mark of a deleted job stays, so that late messages find it.
@@ -62,12 +62,12 @@ impl App {
     /// lost race: the job as it is now is marked. A lost answer: the store finds its own mark.
     async fn delete(&self, caller: &Caller, id: JobId, versions: &IfMatch) -> Answer<Json<Done>> {
         let mut job = self.own_job(caller, id).await?;
-        versions.check(&job)?;
+        versions.check("job", job.version)?;
         let purge = JobMessage::Purge { job_id: id };
         let sent = self.queues.send(Priority::Low, job.user_id, &purge, PURGE_DELAY).await;
         sent.map_err(queue_failed)?;
         for _ in 0..=MOST_RACES {
-            versions.check(&job)?;
+            versions.check("job", job.version)?;
             let next = life::delete(&job, self.ambient().now(), MARK);
             match self.store().replace_job(&next).await? {
                 Replaced::Written => {

@@ -5,12 +5,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::id::JobId;
 use edge::views::{DeliveryView, JobView, LogView};
-use edge::{Answer, Caller, PathId, Problem};
+use edge::{Answer, Caller, PathId, Problem, etag};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::answer::etag;
 use crate::deliveries::rows;
 use crate::{App, may_see};
 
@@ -48,7 +47,7 @@ pub(crate) async fn one(
     let (webhook_logs, _) = rows(&found.deliveries, ROOM_FOR_DELIVERIES)?;
     let view = JobView::from(&found.job).with_payload(found.payload).with_parameters();
     let whole = WholeJob { job: view.clone(), view, webhook_logs };
-    Ok(([etag(&found.job)], Json(whole)).into_response())
+    Ok(([etag(found.job.version)], Json(whole)).into_response())
 }
 
 /// The job's log, the oldest entry first: the last 20 are kept.

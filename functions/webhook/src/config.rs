@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use boot::Vars;
 use boot::secrets::WebhookSecret;
-use domain::delivery::Steps;
+use domain::steps::Steps;
 use egress::Allow;
 
 /// Every variable that the function reads; a test holds the template to it.

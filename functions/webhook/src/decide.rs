@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 
 use courier::{Outcome, Verdict};
-use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState, Steps};
+use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use domain::event::EventType;
 use domain::message::Deliver;
+use domain::steps::Steps;
 use domain::time::Moment;
 
 /// What is to be done about a message now.

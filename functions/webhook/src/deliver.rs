@@ -25,13 +25,14 @@ use std::time::Duration;
 
 use boot::Ambient;
 use courier::{Outcome, Parcel};
-use domain::delivery::{Delivery, Steps};
+use domain::delivery::Delivery;
 use domain::endpoint::{Endpoint, Told as Reason};
 use domain::event::EventType;
 use domain::health::{Health, SLOWEST};
 use domain::job::{Job, Status};
 use domain::message::{Deliver, Target};
 use domain::retry::Backoff;
+use domain::steps::Steps;
 use domain::time::Moment;
 use queue::{Handled, JobQueues, QueueError, WebhookQueues};
 use serde::Deserialize;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::delivery::Steps;
 use crate::event::{EventType, NoEvent};
 use crate::id::{EndpointId, UserId};
 use crate::seal::Sealed;
+use crate::steps::Steps;
 use crate::time::Moment;
 use crate::user::Signing;
 

@@ -21,6 +21,7 @@ pub mod retry;
 pub mod schedule;
 pub mod seal;
 pub mod signature;
+pub mod steps;
 pub mod time;
 pub mod user;
 pub mod webhook_url;

@@ -24,7 +24,7 @@ pub mod views;
 pub use caller::{Caller, Credential, HasSessions, ReadCaller, RunCaller, SessionCaller, Sessions};
 pub use code::Code;
 pub use cors::CorsPolicy;
-pub use if_match::IfMatch;
+pub use if_match::{IfMatch, etag};
 pub use path::PathId;
 pub use problem::{Answer, Problem};
 pub use query::Query;
