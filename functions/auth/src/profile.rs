@@ -24,6 +24,8 @@ use crate::{App, MOST_RACES};
 /// How long the message that removes what was the user's waits: for the mark to be written, and for whoever read
 /// the user before it and may still create a job.
 const PURGE_DELAY: Duration = Duration::from_secs(75);
+/// A mark that comes later than this after the message may find that the message, which looks for it, was dropped.
+const LATE: Duration = Duration::from_secs(60);
 
 /// A change of the account.
 #[derive(ToSchema)]
@@ -233,22 +235,31 @@ impl App {
     /// that also frees the address and the name.
     ///
     /// A crash before the write: the message finds a user without the mark and does nothing. A lost race: the
-    /// user as it is now is marked. A lost answer: the store finds its own mark.
+    /// user as it is now is marked. A lost answer: the store finds its own mark. If the write takes so long that the
+    /// message may have been dropped by then, it is sent again.
     async fn bury(&self, caller: &SessionCaller, mut user: User) -> Answer<()> {
-        let purge = JobMessage::PurgeUser { user_id: user.id, round: 0 };
-        self.queues.send(Priority::Low, user.id, &purge, PURGE_DELAY).await.map_err(|failure| {
-            tracing::error!(error = &failure as &dyn std::error::Error, "a queue failed");
-            Problem::unavailable()
-        })?;
+        self.send_purge(&user).await?;
+        let sent = self.ambient().now();
         for _ in 0..MOST_RACES {
             let marked = User { deleted_at: Some(self.ambient().now()), version: user.version + 1, ..user };
             if self.store().delete_user(&marked).await? {
+                if self.ambient().now().since(sent) > LATE {
+                    self.send_purge(&marked).await?;
+                }
                 tracing::info!(user = %marked.id, "deleted the account");
                 return Ok(());
             }
             user = self.look_again(caller).await?;
         }
         Err(too_many_races())
+    }
+
+    async fn send_purge(&self, user: &User) -> Answer<()> {
+        let purge = JobMessage::PurgeUser { user_id: user.id, round: 0 };
+        self.queues.send(Priority::Low, user.id, &purge, PURGE_DELAY).await.map_err(|failure| {
+            tracing::error!(error = &failure as &dyn std::error::Error, "a queue failed");
+            Problem::unavailable()
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use boot::clients::Clients;
 use boot::{Ambient, Vars};
 use domain::id::{JobId, RunId, UserId};
 use domain::job::{Job, Priority};
-use domain::life::{Burial, Present, Trigger, bury, put_aside};
+use domain::life::{Burial, Present, Trigger, bury};
 use domain::message::JobMessage;
 use domain::notice;
 use domain::time::Moment;
@@ -143,11 +143,7 @@ impl DeadLetter {
                 Burial::Resend { from } => return self.resend(&job, letter, from).await,
                 Burial::End { next } => next,
             };
-            if let Some(ended) = put_aside(&job, &next) {
-                let expires = self.retention.map(|keep| now.plus(keep));
-                self.store.archive_run(id, ended, expires).await?;
-            }
-            match self.store.replace_job(&next).await? {
+            match self.store.replace_seen(&job, &next, self.retention).await? {
                 Replaced::Written => {
                     tracing::error!(job = %id, %run, "a job was dead-lettered");
                     return self.resend(&next, letter, now).await;

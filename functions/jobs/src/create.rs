@@ -25,6 +25,8 @@ use utoipa::ToSchema;
 use crate::draft::{Draft, Hook, idempotency_key};
 use crate::{App, MOST_RACES, answer, queue_failed};
 
+/// A worker that finds no job looks for it for 72 seconds. A write that comes later than this may miss that.
+const LATE: Duration = Duration::from_secs(20);
 /// The header by which a client may ask twice and create once.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -127,7 +129,8 @@ impl App {
     ///
     /// With `run`, the message goes out first and the job is written running under the run that the message
     /// names. A crash between the two leaves a message about a job that is not there, which the worker drops;
-    /// the other order would leave a job that runs for ever. A lost race for the key does the same.
+    /// the other order would leave a job that runs for ever. A lost race for the key does the same. If the write takes
+    /// so long that the message may have been dropped by then, it is sent again.
     ///
     /// An occurrence that is near is announced after the write, and by the tick after a crash in between.
     pub(crate) async fn create(&self, caller: &Caller, body: Fields, once: Option<&Once>) -> Answer<Made> {
@@ -169,18 +172,22 @@ impl App {
             expires_at: None,
         };
         job.log.add(now, Status::Pending, "created", None);
-        let job = if draft.run {
-            let run = RunId::fresh(now, self.ambient().entropy());
-            let delay = start_delay(&job.task_type, self.config.simulated_task);
-            self.start(&job, run, delay).await?;
-            life::start(&job, run, now)
-        } else {
-            life::touched(&job, now)
+        let run = draft.run.then(|| RunId::fresh(now, self.ambient().entropy()));
+        let next = match run {
+            Some(run) => {
+                self.start(&job, run).await?;
+                life::start(&job, run, now)
+            }
+            None => life::touched(&job, now),
         };
-        let made = self.write(caller, NewJob { job, payload }, once).await?;
-        if !made.replayed {
-            self.queues.announce(&made.job, self.ambient().now()).await;
+        let made = self.write(caller, NewJob { job: next, payload }, once).await?;
+        if made.replayed {
+            return Ok(made);
         }
+        if let Some(run) = run.filter(|_| self.ambient().now().since(now) > LATE) {
+            self.start(&job, run).await?;
+        }
+        self.queues.announce(&made.job, self.ambient().now()).await;
         Ok(made)
     }
 
@@ -191,7 +198,8 @@ impl App {
         limit.count(self.store(), &caller.user.id.to_string(), now).await.map(|_| ())
     }
 
-    async fn start(&self, job: &Job, run: RunId, delay: Duration) -> Answer<()> {
+    async fn start(&self, job: &Job, run: RunId) -> Answer<()> {
+        let delay = start_delay(&job.task_type, self.config.simulated_task);
         let message = JobMessage::run(job.id, run, job.version);
         self.queues.send(job.priority, job.user_id, &message, delay).await.map_err(queue_failed)
     }

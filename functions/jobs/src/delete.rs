@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use domain::id::JobId;
-use domain::job::Priority;
+use domain::job::{Job, Priority};
 use domain::life;
 use domain::message::JobMessage;
 use edge::{Answer, Caller, IfMatch, PathId, Problem, Query};
@@ -20,6 +20,8 @@ const MARK: Duration = Duration::from_secs(24 * 3_600);
 /// How long the message that removes the rest waits: for the mark, and for whoever read the job before it and
 /// may still write beside it (a worker's lease, an attempt to deliver).
 const PURGE_DELAY: Duration = Duration::from_secs(75);
+/// A mark that comes later than this after the message may find that the message, which looks for it, was dropped.
+const LATE: Duration = Duration::from_secs(60);
 
 /// Deletes a job with its payload, runs, logs and deliveries. Also at DELETE /delete-job/{id} and
 /// /delete-job?id=.
@@ -59,18 +61,21 @@ impl App {
     /// Sends the message that removes the rest, then marks the job as deleted in one write.
     ///
     /// A crash before the write: the message finds a job without the mark, waits a while and does nothing. A
-    /// lost race: the job as it is now is marked. A lost answer: the store finds its own mark.
+    /// lost race: the job as it is now is marked. A lost answer: the store finds its own mark. If the write takes so
+    /// long that the message may have been dropped by then, it is sent again.
     async fn delete(&self, caller: &Caller, id: JobId, versions: &IfMatch) -> Answer<Json<Done>> {
         let mut job = self.own_job(caller, id).await?;
         versions.check("job", job.version)?;
-        let purge = JobMessage::Purge { job_id: id };
-        let sent = self.queues.send(Priority::Low, job.user_id, &purge, PURGE_DELAY).await;
-        sent.map_err(queue_failed)?;
+        self.send_purge(&job).await?;
+        let sent = self.ambient().now();
         for _ in 0..=MOST_RACES {
             versions.check("job", job.version)?;
             let next = life::delete(&job, self.ambient().now(), MARK);
             match self.store().replace_job(&next).await? {
                 Replaced::Written => {
+                    if self.ambient().now().since(sent) > LATE {
+                        self.send_purge(&job).await?;
+                    }
                     return Ok(Json(Done { message: "Job deleted successfully", job_id: id.to_string() }));
                 }
                 Replaced::Lost(Some(current))
@@ -82,5 +87,10 @@ impl App {
             }
         }
         Err(too_many_races())
+    }
+
+    async fn send_purge(&self, job: &Job) -> Answer<()> {
+        let purge = JobMessage::Purge { job_id: job.id };
+        self.queues.send(Priority::Low, job.user_id, &purge, PURGE_DELAY).await.map_err(queue_failed)
     }
 }

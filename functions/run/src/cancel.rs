@@ -14,7 +14,7 @@ use serde::Serialize;
 use store::Replaced;
 use utoipa::ToSchema;
 
-use crate::{App, MOST_RACES, queue_failed, too_many_races};
+use crate::{App, LATE, MOST_RACES, queue_failed, too_many_races};
 
 /// How long the announcement waits for the write that it announces.
 const HEAD_START: Duration = Duration::from_secs(2);
@@ -49,6 +49,9 @@ pub(crate) async fn cancel(
         app.announce(&next).await?;
         match app.replace(&job, &next).await? {
             Replaced::Written => {
+                if app.ambient().now().since(at.now) > LATE {
+                    app.announce(&next).await?;
+                }
                 return Ok(Json(Cancelled {
                     message: "Job cancelled successfully",
                     job: SeenJob::by(&caller, JobView::from(&next)),
@@ -64,7 +67,8 @@ pub(crate) async fn cancel(
 impl App {
     /// Sends the webhooks of a cancellation before it is written, a little delayed: after a crash in between
     /// they find that the job does not show this cancellation, and are dropped. The other way round they would
-    /// be lost, for no message of the job is left to ask for them.
+    /// be lost, for no message of the job is left to ask for them. If the write takes so long that they may have been
+    /// dropped by then, they are sent again, with the same ids.
     async fn announce(&self, cancelled: &Job) -> Answer<()> {
         let Some(run) = &cancelled.run else { return Ok(()) };
         let endpoints = self.store().endpoints_of(cancelled.user_id).await?;

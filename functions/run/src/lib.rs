@@ -15,7 +15,7 @@ use boot::clients::Clients;
 use boot::{Ambient, SecretCache, Vars};
 use domain::id::JobId;
 use domain::job::Job;
-use domain::life::{Present, put_aside};
+use domain::life::Present;
 use edge::rate::{Limit, Standing};
 use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions};
 use queue::{DeadLetters, JobQueues, QueueError, WebhookQueues};
@@ -40,6 +40,8 @@ pub const ROUTES: &[(&str, &str)] = &[
 
 /// How often a decision is made anew because somebody else wrote first.
 const MOST_RACES: usize = 3;
+/// A write that comes later than this may find that what announced it, which looks for it for 72 seconds, was dropped.
+const LATE: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -97,16 +99,8 @@ impl App {
         Present { now: self.ambient().now(), keep: self.config.retention }
     }
 
-    /// Writes `next` over `job`, and before it puts aside the ended run that `next` leaves out. A crash between
-    /// the two: the run stands twice, in the record and beside it, and says the same.
     async fn replace(&self, job: &Job, next: &Job) -> Answer<Replaced> {
-        if let Some(ended) = put_aside(job, next) {
-            let expires = self.config.retention.map(|keep| next.updated_at.plus(keep));
-            self.store().archive_run(job.id, ended, expires).await?;
-        }
-        let revives = job.expires_at.is_some() && next.expires_at.is_none();
-        let store = self.store();
-        Ok(if revives { store.revive_job(next).await } else { store.replace_job(next).await }?)
+        Ok(self.store().replace_seen(job, next, self.config.retention).await?)
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use store::Replaced;
 use utoipa::ToSchema;
 
-use crate::{App, MOST_RACES, queue_failed, too_many_races};
+use crate::{App, LATE, MOST_RACES, queue_failed, too_many_races};
 
 /// How long the message about an end waits for the write of that end.
 const HEAD_START: Duration = Duration::from_secs(2);
@@ -77,6 +77,9 @@ pub(crate) async fn resume(
         app.tell_of_end(&job, &next).await?;
         match app.replace(&job, &next).await? {
             Replaced::Written => {
+                if app.ambient().now().since(at.now) > LATE {
+                    app.tell_of_end(&job, &next).await?;
+                }
                 app.jobs.announce(&next, at.now).await;
                 return Ok(rested(&caller, &next, "Schedule resumed"));
             }
@@ -91,7 +94,8 @@ impl App {
     /// A schedule may have ended in the pause before anything ran: then the job ends here, under a run of its
     /// own that owes webhooks and a notice like any other. A message about that run asks the worker for them.
     /// It goes out before the write, a little delayed: after a crash in between it finds that the record does
-    /// not show the run, and is dropped. The other way round the end would stay untold.
+    /// not show the run, and is dropped. The other way round the end would stay untold. If the write takes so long that
+    /// the message may have been dropped by then, it is sent again.
     async fn tell_of_end(&self, job: &Job, next: &Job) -> Answer<()> {
         let known = job.run.as_ref().map(|run| run.id);
         let Some(run) = next.run.as_ref().map(|run| run.id).filter(|run| Some(*run) != known) else {

@@ -22,7 +22,7 @@ use boot::clients::Clients;
 use boot::{Ambient, Vars};
 use domain::id::{JobId, RunId};
 use domain::job::Job;
-use domain::life::{Present, Trigger, Verdict, accept, put_aside};
+use domain::life::{Present, Trigger, Verdict, accept};
 use domain::message::JobMessage;
 use domain::time::Moment;
 use queue::{Handled, JobQueues, Source, WebhookQueues, drive};
@@ -208,13 +208,8 @@ impl Worker {
         Ok(Handled::Again { after: PAUSE })
     }
 
-    /// Writes `next` over `job`, and before it the ended run that it leaves out.
     async fn replace(&self, job: &Job, next: &Job) -> Result<Replaced, StoreError> {
-        if let Some(ended) = put_aside(job, next) {
-            let expires = self.config.retention.map(|keep| next.updated_at.plus(keep));
-            self.store.archive_run(job.id, ended, expires).await?;
-        }
-        self.store.replace_job(next).await
+        self.store.replace_seen(job, next, self.config.retention).await
     }
 
     /// The present, and how long what ends in it is kept.

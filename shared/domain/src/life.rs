@@ -278,7 +278,7 @@ fn end(job: &mut Job, mut run: Run, outcome: Status, message: String, at: Presen
     }
 }
 
-/// The ended run that a change leaves out of the record: whoever writes `next` over `job` archives it first.
+/// The ended run that a change leaves out of the record: whoever writes `next` over `job` archives it with it.
 pub fn put_aside<'a>(job: &'a Job, next: &Job) -> Option<&'a Run> {
     let gone = |run: &&Run| next.run.as_ref().is_none_or(|now| now.id != run.id);
     job.run.as_ref().filter(|run| run.outcome.is_some()).filter(gone)

@@ -11,12 +11,13 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::id::JobId;
 use domain::job::{Job, PayloadPlace};
+use domain::life::put_aside;
 use domain::payload::Payload;
 use domain::time::Moment;
 
 use crate::jobs::build;
 use crate::schema::TTL_ATTRIBUTE;
-use crate::{Item, Store, StoreError, job_item, keys};
+use crate::{Item, Store, StoreError, job_item, keys, runs};
 
 /// How much longer than its job a payload is kept beside it: the table forgets the two in any order.
 const AFTER_ITS_JOB: Duration = Duration::from_secs(24 * 3_600);
@@ -33,6 +34,41 @@ pub enum Replaced {
 }
 
 impl Store {
+    /// Writes `next` over `seen`, the version before it. If that leaves an ended run out of the record, the run is put
+    /// aside in the same transaction, and kept for so long: so no run is lost, and none is put beside a job that was
+    /// deleted in between and has been purged. A payload does not expire any more if the job has a future again.
+    ///
+    /// What becomes of it is as in [`replace_job`](Self::replace_job).
+    pub async fn replace_seen(
+        &self,
+        seen: &Job,
+        next: &Job,
+        keep: Option<Duration>,
+    ) -> Result<Replaced, StoreError> {
+        let revives = seen.expires_at.is_some() && next.expires_at.is_none();
+        let Some(ended) = put_aside(seen, next) else {
+            return if revives { self.revive_job(next).await } else { self.replace_job(next).await };
+        };
+        let expires = keep.map(|keep| next.updated_at.plus(keep));
+        let aside = self.put(runs::item(next.id, ended, expires)?)?;
+        let item = job_item::write(next, self.shards)?;
+        let marks = revives || next.expires_at.is_some() && next.deleted_at.is_none();
+        if marks && matches!(next.payload, PayloadPlace::Apart { .. }) {
+            let mark = self.mark_payload(next.id, next.expires_at)?;
+            match self.replace_all(&item, next, &[aside.clone(), mark]).await? {
+                All::Written => return Ok(Replaced::Written),
+                All::JobRefused(replaced) => return Ok(replaced),
+                // There is no payload.
+                All::OtherRefused => {}
+            }
+        }
+        match self.replace_all(&item, next, &[aside]).await? {
+            All::Written => Ok(Replaced::Written),
+            All::JobRefused(replaced) => Ok(replaced),
+            All::OtherRefused => Err(StoreError::Busy("a run was refused".to_owned())),
+        }
+    }
+
     /// Writes a job over the version before it.
     ///
     /// A lost race: the condition fails and the answer carries the record as it is now, so that the caller
@@ -52,9 +88,6 @@ impl Store {
 
     /// As [`replace_job`](Self::replace_job), for a job that has a future again: a payload beside it is not to
     /// expire any more, in the same transaction.
-    ///
-    /// A worker that hears of a run before its starter has written it does not come here. The payload then still
-    /// expires a day after the job would have, and the run's end, which comes before that, says anew when.
     pub async fn revive_job(&self, next: &Job) -> Result<Replaced, StoreError> {
         self.replace_with_payload(next, None).await
     }
@@ -66,11 +99,11 @@ impl Store {
     ) -> Result<Replaced, StoreError> {
         let item = job_item::write(next, self.shards)?;
         if matches!(next.payload, PayloadPlace::Apart { .. }) {
-            match self.replace_both(&item, next, self.mark_payload(next.id, expires)?).await? {
-                Both::Written => return Ok(Replaced::Written),
-                Both::JobRefused(replaced) => return Ok(replaced),
+            match self.replace_all(&item, next, &[self.mark_payload(next.id, expires)?]).await? {
+                All::Written => return Ok(Replaced::Written),
+                All::JobRefused(replaced) => return Ok(replaced),
                 // There is none: what is left of the job is written all the same.
-                Both::OtherRefused => {}
+                All::OtherRefused => {}
             }
         }
         self.replace_item(item, next).await
@@ -121,25 +154,25 @@ impl Store {
             }
             None => return self.replace_item(item, &next).await,
         };
-        match (self.replace_both(&item, &next, other).await?, apart) {
-            (Both::Written, _) => Ok(Replaced::Written),
+        match (self.replace_all(&item, &next, &[other]).await?, apart) {
+            (All::Written, _) => Ok(Replaced::Written),
             // Two payloads may begin alike: then the record does not tell whose stands beside it.
-            (Both::JobRefused(Replaced::Written), Some(ours)) if self.payload(&next).await? != ours => {
+            (All::JobRefused(Replaced::Written), Some(ours)) if self.payload(&next).await? != ours => {
                 Ok(Replaced::Lost(Some(Box::new(next))))
             }
-            (Both::JobRefused(replaced), _) => Ok(replaced),
-            (Both::OtherRefused, _) => Err(StoreError::Busy("a payload was refused".to_owned())),
+            (All::JobRefused(replaced), _) => Ok(replaced),
+            (All::OtherRefused, _) => Err(StoreError::Busy("a payload was refused".to_owned())),
         }
     }
 
-    /// Writes a job over the version before it, and something else, or neither. Whoever writes one of them at
+    /// Writes a job over the version before it, and something else, or nothing. Whoever writes one of them at
     /// the same moment makes DynamoDB refuse the other transaction, so it is tried again.
-    async fn replace_both(
+    async fn replace_all(
         &self,
         item: &Item,
         next: &Job,
-        other: TransactWriteItem,
-    ) -> Result<Both, StoreError> {
+        others: &[TransactWriteItem],
+    ) -> Result<All, StoreError> {
         let put = Put::builder()
             .table_name(self.table())
             .set_item(Some(item.clone()))
@@ -148,10 +181,10 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let job = TransactWriteItem::builder().put(build(put.build())?).build();
         for _ in 0..MOST_CONFLICTS {
-            let request = self.client.transact_write_items();
-            let sent = request.transact_items(job.clone()).transact_items(other.clone()).send().await;
+            let writes = std::iter::once(job.clone()).chain(others.iter().cloned()).collect();
+            let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
             let reasons = match sent {
-                Ok(_) => return Ok(Both::Written),
+                Ok(_) => return Ok(All::Written),
                 Err(SdkError::ServiceError(e)) if e.err().is_transaction_canceled_exception() => {
                     match e.into_err() {
                         TransactWriteItemsError::TransactionCanceledException(c) => {
@@ -164,10 +197,10 @@ impl Store {
             };
             let refused = |reason: &&CancellationReason| reason.code() == Some("ConditionalCheckFailed");
             if let Some(first) = reasons.first().filter(refused) {
-                return Ok(Both::JobRefused(lost(first.item.clone(), item)?));
+                return Ok(All::JobRefused(lost(first.item.clone(), item)?));
             }
-            if reasons.get(1).filter(refused).is_some() {
-                return Ok(Both::OtherRefused);
+            if reasons.iter().skip(1).any(|reason| refused(&reason)) {
+                return Ok(All::OtherRefused);
             }
         }
         Err(StoreError::Busy("another transaction is on".to_owned()))
@@ -189,13 +222,13 @@ impl Store {
     }
 }
 
-/// What became of a transaction of a job and something else.
-enum Both {
-    /// Both stand.
+/// What became of a transaction of a job and others.
+enum All {
+    /// All stand.
     Written,
     /// The job's condition failed: it stands already, or the race is lost.
     JobRefused(Replaced),
-    /// The other one's condition failed, and nothing was written.
+    /// Another's condition failed, and nothing was written.
     OtherRefused,
 }
 

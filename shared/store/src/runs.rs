@@ -19,20 +19,15 @@ pub struct RunPage {
 }
 
 impl Store {
-    /// Puts an ended run aside, so that it can be read, and a late message about it can still do its duty. Doing
-    /// it twice is the same as once.
+    /// Puts an ended run beside its job, as [`replace_seen`](Self::replace_seen) does. Doing it twice is the same as
+    /// once.
     pub async fn archive_run(
         &self,
         job: JobId,
         run: &Run,
         expires: Option<Moment>,
     ) -> Result<(), StoreError> {
-        let mut item: Item =
-            to_item(run).map_err(|e| StoreError::unreadable("a run cannot be written", e))?;
-        item.extend(keys::key(keys::job(job), keys::run(run.id)));
-        if let Some(expires) = expires {
-            item.insert(TTL_ATTRIBUTE.to_owned(), keys::number(expires.as_seconds_ceil()));
-        }
+        let item = item(job, run, expires)?;
         let put = self.client.put_item().table_name(self.table()).set_item(Some(item));
         put.send().await.map(|_| ()).map_err(StoreError::sdk)
     }
@@ -71,6 +66,16 @@ impl Store {
         let runs = rows.rows.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(RunPage { runs, next })
     }
+}
+
+/// A run as it stands beside its job: it can be read, and a late message about it can still do its duty.
+pub(crate) fn item(job: JobId, run: &Run, expires: Option<Moment>) -> Result<Item, StoreError> {
+    let mut item: Item = to_item(run).map_err(|e| StoreError::unreadable("a run cannot be written", e))?;
+    item.extend(keys::key(keys::job(job), keys::run(run.id)));
+    if let Some(expires) = expires {
+        item.insert(TTL_ATTRIBUTE.to_owned(), keys::number(expires.as_seconds_ceil()));
+    }
+    Ok(item)
 }
 
 fn read(item: Item) -> Result<Run, StoreError> {
