@@ -22,7 +22,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use domain::time::Clock;
+use domain::time::{Clock, Moment};
 use dynoxide::Database;
 
 pub use crate::http::Connector;
@@ -144,6 +144,12 @@ impl Engine {
     /// Tells when the queue of that name has a message; the queue need not exist yet.
     pub fn queue_wake(&self, queue_name: &str) -> QueueWake {
         QueueWake { queues: Arc::clone(&self.services().queues), name: queue_name.to_owned() }
+    }
+
+    /// When the next message of a queue that nobody can see now becomes visible, or the present if one is visible.
+    pub fn queue_due(&self, queue_name: &str) -> Option<Moment> {
+        let queues = &self.services().queues;
+        queues.next_visible_at(queue_name).map(|at| Moment::from_millis(at.max(queues.now())))
     }
 
     /// How many messages a queue holds; none if there is no such queue.

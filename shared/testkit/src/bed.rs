@@ -11,9 +11,11 @@ use boot::secrets::{SecretCache, Secrets};
 use domain::seal::SealKey;
 use domain::time::{Clock, Moment};
 use engine::Engine;
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+use serde_json::Value;
 use store::Store;
 
-use crate::{Faults, ManualClock, Seeded};
+use crate::{Faults, Journal, ManualClock, Seeded};
 
 /// The table's name.
 pub const TABLE: &str = "nightjar";
@@ -32,6 +34,8 @@ pub struct Bed {
     pub ambient: Ambient,
     /// What can go wrong between the parts and the engine.
     pub faults: Faults,
+    /// Every version of a job that was written.
+    pub journal: Journal,
     urls: HashMap<&'static str, String>,
 }
 
@@ -44,12 +48,13 @@ impl Bed {
     pub async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Moment::from_millis(1_772_323_200_000)));
         let engine = Engine::open(engine::Options { data_dir: None, clock: clock.clone() }).unwrap();
-        let faults = Faults::new(engine.connector());
+        let journal = Journal::new(engine.connector());
+        let faults = Faults::new(journal.clone());
         let clients = Clients::from_config(&engine.sdk_config());
         store::schema::create(&clients.dynamodb(), TABLE).await.unwrap();
         let urls = queue::topology::create(&clients.sqs(), "").await.unwrap();
         let ambient = Ambient { clock: clock.clone(), entropy: Arc::new(Seeded::new(7)) };
-        Self { engine, clock, ambient, faults, urls }
+        Self { engine, clock, ambient, faults, journal, urls }
     }
 
     /// Clients that go through the faults.
@@ -59,12 +64,28 @@ impl Bed {
 
     /// Clients that nothing goes wrong with.
     pub fn sound_clients(&self) -> Clients {
-        Clients::from_config(&self.engine.sdk_config())
+        Clients::from_config(&self.engine.sdk_config_with(SharedHttpClient::new(self.journal.clone())))
     }
 
     /// The table, without faults.
     pub fn store(&self) -> Store {
         Store::new(self.sound_clients().dynamodb(), TABLE)
+    }
+
+    /// All items of the table, or of one of its indexes, as plain JSON: a number is a number, a text a text.
+    ///
+    /// # Panics
+    /// If the table cannot be read: no test could go on.
+    #[allow(clippy::unwrap_used, reason = "a test that cannot read the table has failed")]
+    pub async fn rows(&self, index: Option<&str>) -> Vec<Value> {
+        let scan = self.sound_clients().dynamodb().scan().table_name(TABLE);
+        let mut pages = scan.set_index_name(index.map(str::to_owned)).into_paginator().send();
+        let mut rows = Vec::new();
+        while let Some(page) = pages.next().await {
+            let items = page.unwrap().items.unwrap_or_default();
+            rows.extend(items.into_iter().map(|item| from_item::<Value>(item).unwrap()));
+        }
+        rows
     }
 
     /// The secrets that sign tokens.

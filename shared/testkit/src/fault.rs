@@ -1,14 +1,10 @@
-//! Faults in the SDK's HTTP connector: between a function and AWS, where faults come from.
+//! What can happen to a call to AWS, and what the SDK is answered then.
 
-use std::sync::{Arc, Mutex};
-
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +19,8 @@ pub enum Fault {
     ServerError,
     /// A condition fails, whatever the record says.
     ConditionFailed,
+    /// It takes effect, its answer is lost, and the SDK repeats it: now its own effect fails its condition.
+    Repeated,
     /// Another transaction is on.
     Conflict,
     /// The service refuses it, with the error of that name.
@@ -31,17 +29,8 @@ pub enum Fault {
     DiesBefore,
     /// The process dies after the call has taken effect.
     DiesAfter,
-}
-
-/// Which calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// The call of that number, from 0, and no other.
-    Nth(usize),
-    /// That call and the SDK's attempts to repeat it, so that the function sees the fault.
-    NthAndRepeats(usize),
-    /// Every call.
-    Always,
+    /// The process stands still before the call, and goes on from there when it is told to.
+    Freezes,
 }
 
 /// A call that was made.
@@ -53,131 +42,198 @@ pub struct Call {
     pub body: String,
 }
 
-/// A connector with faults, and a record of every call. Clones share both.
-#[derive(Clone, Debug)]
-pub struct Faults {
-    inner: SharedHttpConnector,
-    state: Arc<Mutex<State>>,
+impl Fault {
+    /// Whether the process stops at it.
+    pub const fn stops(self) -> bool {
+        matches!(self, Self::DiesBefore | Self::DiesAfter | Self::Freezes)
+    }
+
+    /// What becomes of a call that it happens to. A process that stands still here does so for ever.
+    pub(crate) fn befall(
+        self,
+        inner: &SharedHttpConnector,
+        request: HttpRequest,
+        call: &Call,
+    ) -> HttpConnectorFuture {
+        let lost = || ConnectorError::io("the connection was lost".into());
+        match self {
+            Self::Unreached => HttpConnectorFuture::ready(Err(lost())),
+            Self::AnswerLost => {
+                let inner = inner.clone();
+                HttpConnectorFuture::new(async move {
+                    inner.call(request).await?;
+                    Err(lost())
+                })
+            }
+            Self::Throttled => answer(400, "ThrottlingException"),
+            Self::ServerError => answer(500, "InternalServerError"),
+            Self::ConditionFailed => {
+                let (inner, call) = (inner.clone(), call.clone());
+                HttpConnectorFuture::new(async move { refuse_as_it_stands(&inner, &request, &call).await })
+            }
+            Self::Repeated => {
+                let (inner, call) = (inner.clone(), call.clone());
+                HttpConnectorFuture::new(async move {
+                    let again = request.try_clone().ok_or_else(lost)?;
+                    let answer = inner.call(request).await?;
+                    if answer.status().is_success() {
+                        refuse_as_it_stands(&inner, &again, &call).await
+                    } else {
+                        Ok(answer)
+                    }
+                })
+            }
+            Self::Conflict => refuse(call, "TransactionConflict", None),
+            Self::Refused(error) => answer(400, error),
+            Self::DiesBefore | Self::DiesAfter | Self::Freezes => {
+                HttpConnectorFuture::new(std::future::pending())
+            }
+        }
+    }
+
+    /// Whether it can happen to that call at all: only a conditional write can be refused for its condition, and only a
+    /// write, or a read of several records as one, can meet a transaction. No counter is filled here, and nobody else
+    /// can have written a job under an id that was made a moment ago.
+    pub fn befalls(self, call: &Call) -> bool {
+        match self {
+            Self::ConditionFailed => call.is_conditional() && !call.is_fresh(),
+            // A transaction carries a token by which a repeat is known.
+            Self::Repeated => call.is_conditional() && call.name() != "TransactWriteItems",
+            Self::Conflict => {
+                ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "TransactGetItems"]
+                    .contains(&call.name())
+            }
+            _ => true,
+        }
+    }
 }
 
-#[derive(Debug, Default)]
-struct State {
-    calls: Vec<Call>,
-    plan: Option<(When, Fault, Option<String>)>,
-    /// The call at which the plan struck, told apart by its body.
-    struck: Option<Call>,
-    strikes: usize,
-    counted: usize,
-}
-
-impl Faults {
-    /// Faults before this connector.
-    pub fn new(inner: impl HttpConnector + 'static) -> Self {
-        Self { inner: SharedHttpConnector::new(inner), state: Arc::default() }
+impl Call {
+    /// Whether it writes to the table.
+    pub(crate) fn writes(&self) -> bool {
+        ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"].contains(&self.name())
     }
 
-    /// From now on, counting calls from 0 anew: this fault at that call. With an operation, such as `PutItem`,
-    /// only calls of it count.
-    pub fn plan(&self, when: When, fault: Fault, operation: Option<&str>) {
-        let mut state = self.state();
-        *state = State { plan: Some((when, fault, operation.map(str::to_owned))), ..State::default() };
+    /// Whether DynamoDB may answer it with what was there a moment ago: every read that does not ask for more.
+    pub(crate) fn may_be_stale(&self) -> bool {
+        ["GetItem", "BatchGetItem", "Query", "Scan"].contains(&self.name())
+            && !self.body.contains("\"ConsistentRead\":true")
     }
 
-    /// From now on, counting calls anew: no fault.
-    pub fn clear(&self) {
-        *self.state() = State::default();
+    /// Whether it has a condition that somebody else may have broken.
+    fn is_conditional(&self) -> bool {
+        self.body.contains("\"ConditionExpression\"") && !self.body.contains("\"S\":\"RATE#")
     }
 
-    /// The calls since the last plan.
-    pub fn calls(&self) -> Vec<Call> {
-        self.state().calls.clone()
+    /// Whether it writes a job for the first time.
+    fn is_fresh(&self) -> bool {
+        self.name() == "PutItem"
+            && self.body.contains("\"attribute_not_exists(pk)\"")
+            && self.body.contains("\"sk\":{\"S\":\"JOB\"}")
     }
 
-    /// How often the plan has struck.
-    pub fn strikes(&self) -> usize {
-        self.state().strikes
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// Notes the call and says what happens to it.
-    fn next(&self, request: &HttpRequest) -> Option<Fault> {
-        let operation = operation(request);
-        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        let call = Call { operation, body };
-        let mut state = self.state();
-        state.calls.push(call.clone());
-        let (when, fault, only) = state.plan.clone()?;
-        if only.is_some_and(|only| !call.operation.ends_with(&format!(".{only}"))) {
+    /// The request for the item that a write wants to see if its condition fails.
+    fn asked_for(&self) -> Option<Value> {
+        let body: Value = serde_json::from_str(&self.body).ok()?;
+        let write = match body.get("TransactItems").and_then(Value::as_array) {
+            Some(parts) => parts.iter().find(|part| is_conditional(part))?.as_object()?.values().next()?,
+            None => &body,
+        };
+        if write["ReturnValuesOnConditionCheckFailure"] != "ALL_OLD" {
             return None;
         }
-        let number = state.counted;
-        let repeat = state.struck.as_ref() == Some(&call);
-        if !repeat {
-            state.counted += 1;
-        }
-        let strikes = match when {
-            When::Always => true,
-            When::Nth(n) => number == n && !repeat,
-            When::NthAndRepeats(n) => number == n || repeat,
+        let key = match (&write["Key"], &write["Item"]) {
+            (Value::Null, item) => json!({"pk": item["pk"], "sk": item["sk"]}),
+            (key, _) => key.clone(),
         };
-        if strikes {
-            state.struck = Some(call);
-            state.strikes += 1;
-        }
-        strikes.then_some(fault)
+        Some(json!({"TableName": write["TableName"], "Key": key, "ConsistentRead": true}))
+    }
+
+    /// The operation without its service, such as `PutItem`.
+    pub fn name(&self) -> &str {
+        self.operation.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// What a transaction is refused with: one reason a part, in their order. A condition can only fail where there
+    /// is one, and then there, with the item that stands there if that was asked for.
+    fn refusal(&self, code: &str, found: Option<&Value>) -> Option<Value> {
+        let body: Value = serde_json::from_str(&self.body).ok()?;
+        let parts = body.get("TransactItems")?.as_array()?;
+        let place = match code {
+            "ConditionalCheckFailed" => parts.iter().position(is_conditional)?,
+            _ => 0,
+        };
+        let reason = |i: usize| match (i == place, found) {
+            (true, Some(item)) => json!({"Code": code, "Item": item}),
+            (true, None) => json!({"Code": code}),
+            (false, _) => json!({"Code": "None"}),
+        };
+        let reasons: Vec<_> = (0..parts.len()).map(reason).collect();
+        Some(json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "message": "injected",
+            "CancellationReasons": reasons,
+        }))
     }
 }
 
-impl HttpConnector for Faults {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let fault = self.next(&request);
-        let inner = self.inner.clone();
-        let lost = || ConnectorError::io("the connection was lost".into());
-        match fault {
-            None => inner.call(request),
-            Some(Fault::Unreached) => HttpConnectorFuture::ready(Err(lost())),
-            Some(Fault::AnswerLost) => HttpConnectorFuture::new(async move {
-                inner.call(request).await?;
-                Err(lost())
-            }),
-            Some(Fault::DiesBefore) => HttpConnectorFuture::new(std::future::pending()),
-            Some(Fault::DiesAfter) => HttpConnectorFuture::new(async move {
-                inner.call(request).await?;
-                std::future::pending().await
-            }),
-            Some(Fault::Throttled) => answer(400, "ThrottlingException"),
-            Some(Fault::ServerError) => answer(500, "InternalServerError"),
-            Some(Fault::ConditionFailed) => answer(400, "ConditionalCheckFailedException"),
-            Some(Fault::Conflict) => answer(400, "TransactionConflictException"),
-            Some(Fault::Refused(error)) => answer(400, error),
-        }
-    }
-}
-
-impl HttpClient for Faults {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-/// The target that the request names; SES is called by its paths and names none.
-fn operation(request: &HttpRequest) -> String {
-    match request.headers().get("x-amz-target") {
-        Some(target) => target.to_owned(),
-        None if request.uri().ends_with("/v2/email/outbound-emails") => "SESv2.SendEmail".to_owned(),
-        None => String::new(),
-    }
-}
-
+/// The answer of a service that refuses a call.
 fn answer(status: u16, code: &str) -> HttpConnectorFuture {
-    let body = format!(r#"{{"__type":"{code}","message":"injected"}}"#);
+    respond(status, &json!({"__type": code, "message": "injected"}))
+}
+
+/// What DynamoDB answers a write whose condition fails, or that meets a transaction.
+fn refuse(call: &Call, code: &str, found: Option<&Value>) -> HttpConnectorFuture {
+    match (call.refusal(code, found), found) {
+        (Some(refusal), _) => respond(400, &refusal),
+        (None, _) if code == "TransactionConflict" => answer(400, "TransactionConflictException"),
+        (None, Some(item)) => {
+            let code = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+            respond(400, &json!({"__type": code, "message": "injected", "Item": item}))
+        }
+        (None, None) => answer(400, "ConditionalCheckFailedException"),
+    }
+}
+
+/// What DynamoDB answers a write whose condition fails, with the item as it stands where that is asked for.
+async fn refuse_as_it_stands(
+    inner: &SharedHttpConnector,
+    request: &HttpRequest,
+    call: &Call,
+) -> Result<HttpResponse, ConnectorError> {
+    let found = match call.asked_for() {
+        Some(read) => read_item(inner, request, &read).await?,
+        None => None,
+    };
+    refuse(call, "ConditionalCheckFailed", found.as_ref()).await
+}
+
+/// The item that this request reads. The engine is in this process and asks nobody to sign.
+async fn read_item(
+    inner: &SharedHttpConnector,
+    like: &HttpRequest,
+    read: &Value,
+) -> Result<Option<Value>, ConnectorError> {
+    let unreadable =
+        |what: &str| ConnectorError::other(format!("the item cannot be read: {what}").into(), None);
+    let mut request = like.try_clone().ok_or_else(|| unreadable("the request streams"))?;
+    request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.GetItem");
+    *request.body_mut() = SdkBody::from(read.to_string());
+    let answer = inner.call(request).await?;
+    let bytes = answer.body().bytes().ok_or_else(|| unreadable("the answer streams"))?;
+    let answer: Value = serde_json::from_slice(bytes).map_err(|error| unreadable(&error.to_string()))?;
+    Ok(answer.get("Item").cloned())
+}
+
+fn is_conditional(part: &Value) -> bool {
+    part.to_string().contains("\"ConditionExpression\"")
+}
+
+fn respond(status: u16, body: &Value) -> HttpConnectorFuture {
     let status = aws_smithy_runtime_api::http::StatusCode::try_from(status);
     HttpConnectorFuture::ready(match status {
         Ok(status) => {
-            let mut response = HttpResponse::new(status, SdkBody::from(body));
+            let mut response = HttpResponse::new(status, SdkBody::from(body.to_string()));
             response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
             Ok(response)
         }

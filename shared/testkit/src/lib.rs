@@ -7,11 +7,23 @@
 mod bed;
 mod build;
 mod fault;
+mod faults;
+mod journal;
 mod key;
+mod points;
+mod replica;
+mod report;
 mod source;
+mod turnstile;
 
 pub use bed::{Bed, TABLE};
 pub use build::{Persona, job, user};
-pub use fault::{Call, Fault, Faults, When};
+pub use fault::{Call, Fault};
+pub use faults::{Faults, When};
+pub use journal::Journal;
 pub use key::api_key;
+pub use points::{Case, FAULTS, Seen, Tally, every_point};
+pub use replica::Replica;
+pub use report::leave_report;
 pub use source::{ManualClock, Seeded};
+pub use turnstile::{Turnstile, Waiting, Way};
