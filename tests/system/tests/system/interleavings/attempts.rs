@@ -8,7 +8,7 @@ use serde_json::json;
 use std::time::Duration;
 use testkit::Fault;
 
-use super::world::World;
+use crate::world::World;
 
 #[tokio::test]
 async fn a_duplicate_waits_for_the_holder_and_takes_over_when_it_has_died() {

@@ -6,7 +6,7 @@ use http::StatusCode;
 use queue::topology::JOBS_LOW;
 use serde_json::json;
 
-use super::world::World;
+use crate::world::World;
 
 /// A worker claims the job and executes its task; before it writes the end, that happens.
 async fn in_between(world: &World, change: impl Future<Output = ()>) {

@@ -7,7 +7,7 @@ use domain::id::{JobId, WebhookId};
 use domain::job::{Job, Run, Status};
 use domain::message::Deliver;
 
-use super::world::World;
+use crate::world::World;
 
 impl World {
     /// The job has ended, nobody holds it, each attempt began once, and its webhook was asked for.

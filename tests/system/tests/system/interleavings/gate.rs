@@ -11,6 +11,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::world::{Hands, World};
+
 /// Holds one call of an operation up. Clones share the state.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
@@ -21,6 +23,14 @@ pub(crate) struct Gate {
     met: Arc<AtomicUsize>,
     reached: Arc<Notify>,
     open: Arc<Semaphore>,
+}
+
+impl World {
+    /// Another process, of which the nth call of that operation is held up.
+    pub(crate) fn held_up(&self, operation: &'static str, nth: usize) -> (Hands, Gate) {
+        let gate = Gate::new(self.bed.engine.connector(), operation, nth);
+        (self.process(gate.clone()), gate)
+    }
 }
 
 impl Gate {

@@ -1,26 +1,19 @@
-//! Ticks that are cut at any call, come twice, overlap, or do not come: each occurrence starts once.
+//! Ticks that come twice, overlap, or do not come: each occurrence starts once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::id::JobId;
 use domain::job::{Job, JobWebhook, Run, Status};
 use domain::life;
-use domain::message::JobMessage;
 use domain::payload::Payload;
 use domain::schedule::Schedule;
 use domain::time::Moment;
-use queue::JobQueues;
 use serde_json::{Value, json};
 use store::{Created, NewJob};
-use testkit::Fault;
 
-use super::crashes::disturb_by;
-use super::world::{Hands, World};
+use crate::world::{Hands, World};
 
-/// What may befall a call of a tick: it writes under no condition that a job hangs on.
-const FAULTS: [Fault; 5] =
-    [Fault::Unreached, Fault::AnswerLost, Fault::Throttled, Fault::DiesBefore, Fault::DiesAfter];
 /// How much virtual time a step takes: occurrences come between ticks too.
 const STEP: Duration = Duration::from_secs(20);
 /// How many steps a schedule of these tests is given.
@@ -43,19 +36,6 @@ impl World {
             Created::New(job) => *job,
             Created::KeyTaken => panic!("there was no key"),
         }
-    }
-
-    pub(crate) async fn tick(&self) {
-        self.survive(tick(&self.hands)).await;
-    }
-
-    /// Sends the message of an occurrence, undisturbed.
-    async fn announce(&self, job: &Job, due: Moment) {
-        let [high, medium, low] = self.bed.job_queues();
-        let queues = JobQueues::new(self.bed.sound_clients().sqs(), high, medium, low);
-        let message = JobMessage::fire(job.id, job.timetable.as_ref().unwrap().rev, due);
-        let delay = due.since(self.bed.now());
-        queues.send(job.priority, job.user_id, &message, delay).await.unwrap();
     }
 
     /// Every run of the job that is still in the table, the oldest first.
@@ -119,73 +99,6 @@ fn thrice(missed: &str) -> Value {
 fn occurrences(job: &Job) -> Vec<Moment> {
     let first = job.timetable.as_ref().unwrap().next.unwrap();
     (0..3).map(|i| first.plus(Duration::from_secs(100 * i))).collect()
-}
-
-#[tokio::test]
-async fn a_tick_that_is_cut_at_any_call() {
-    for missed in ["run_once", "skip", "backfill"] {
-        disturb_by(&FAULTS, 4, async |world, undisturbed, case| {
-            let job = world.scheduled(&thrice(missed)).await;
-            world.tick().await;
-            undisturbed();
-            world.see_through(job.id, case).await;
-            world.assert_each_once(job.id, &occurrences(&job), case).await;
-            for run in world.runs(job.id).await {
-                assert_eq!(world.events(run.id).len(), 1, "{case}: each run is told of");
-            }
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn a_tick_of_many_jobs_that_is_cut_at_any_call() {
-    disturb_by(&FAULTS, 16, async |world, undisturbed, case| {
-        let mut jobs = Vec::new();
-        for seconds in 0..12 {
-            let start = world.bed.now().plus(Duration::from_secs(60 + seconds));
-            jobs.push(world.scheduled(&json!({"startTime": start})).await);
-        }
-        world.tick().await;
-        undisturbed();
-        for job in &jobs {
-            world.see_through(job.id, case).await;
-            world.assert_each_once(job.id, &[job.timetable.as_ref().unwrap().next.unwrap()], case).await;
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_occurrence_whose_worker_is_cut_at_any_call() {
-    for missed in ["run_once", "backfill"] {
-        disturb_by(&FAULTS, 4, async |world, undisturbed, case| {
-            let job = world.scheduled(&thrice(missed)).await;
-            let first = occurrences(&job)[0];
-            world.announce(&job, first).await;
-            world.bed.advance(first.since(world.bed.now()));
-            world.work_off().await;
-            // Nobody ticks while leases and visibility timeouts pass.
-            for _ in 0..4 {
-                world.bed.advance(STEP);
-                world.work_off().await;
-            }
-            undisturbed();
-            world.see_through(job.id, case).await;
-            let ended = world.read(job.id).await;
-            assert_eq!(ended.status, Status::Completed, "{case}");
-            let runs = world.runs(job.id).await;
-            let due: BTreeSet<_> = runs.iter().map(|run| run.due_at).collect();
-            assert_eq!(
-                (due.len(), ended.timetable.unwrap().fires as usize),
-                (runs.len(), runs.len()),
-                "{case}"
-            );
-            assert!(due.contains(&Some(first)), "{case}: {due:?}");
-            assert!(missed == "run_once" || runs.len() == 3, "{case}: a backfill leaves none out");
-        })
-        .await;
-    }
 }
 
 #[tokio::test]

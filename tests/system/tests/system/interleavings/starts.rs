@@ -6,7 +6,7 @@ use queue::topology::JOBS_LOW;
 use serde_json::json;
 
 use super::gate::Gate;
-use super::world::World;
+use crate::world::World;
 
 /// A request that waits before its write: its message is sent.
 async fn begun(world: &World, job: &Job, what: &str) -> (Gate, tokio::task::JoinHandle<StatusCode>) {

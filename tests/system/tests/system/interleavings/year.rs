@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::time::Moment;
 use serde_json::json;
 
-use super::world::World;
+use crate::world::World;
 
 /// Half past two at night in Berlin, from the first of March 2026 on, for a year. The two days on which the
 /// clock is set stand out: in spring it jumps from two to three, in autumn it shows the hour twice.
