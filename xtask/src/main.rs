@@ -3,9 +3,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal talks to the terminal")]
 
 mod ci;
+mod crash_points;
 mod emulate;
+mod mutants;
 mod openapi;
+mod report;
 mod shell;
+mod simulate;
 mod template;
 mod tests_run;
 mod tidy;
@@ -47,6 +51,12 @@ enum Task {
     Template,
     /// Builds the functions with cargo-lambda and runs them under the Lambda runtime interface emulator
     Emulate,
+    /// Disturbs every flow at each of its calls to AWS by each fault, and counts the cases
+    CrashPoints(Passed),
+    /// Lives through seeded histories of everything at once, or replays one
+    Simulate(simulate::Simulate),
+    /// Plants deliberate bugs, one by one, and tells which test catches each
+    Mutants(mutants::Mutants),
     /// Measures a release build; what follows goes to the benchmark
     Bench(Passed),
 }
@@ -68,6 +78,9 @@ fn main() -> ExitCode {
         Task::Venv => venv::venv().map(|_| ()),
         Task::Template => template::template(),
         Task::Emulate => emulate::emulate(),
+        Task::CrashPoints(passed) => crash_points::crash_points(&passed.args),
+        Task::Simulate(asked) => simulate::simulate(&asked),
+        Task::Mutants(asked) => mutants::mutants(&asked),
         Task::Bench(passed) => bench(&passed.args),
     };
     match done {

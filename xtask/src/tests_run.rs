@@ -45,14 +45,42 @@ pub(crate) fn count() -> (Tally, Result<(), Failure>) {
     (tally, ended)
 }
 
-fn runner() -> Command {
-    let mut command = cargo();
-    if answers(cargo().args(["nextest", "--version"])) {
-        command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+/// The system tests whose names contain that. Built for the whole workspace, for a package alone would have its
+/// dependencies built anew, with fewer features.
+pub(crate) fn only(names: &str) -> Command {
+    let mut command = with_options(&["--workspace", "--test", "system", "--no-fail-fast"]);
+    command.arg(names);
+    command
+}
+
+/// The same, with what the tests print as they print it.
+pub(crate) fn aloud(names: &str) -> Command {
+    let mut command = only(names);
+    if has_nextest() {
+        command.arg("--no-capture");
     } else {
-        command.args(["test", "--workspace", "--no-fail-fast"]);
+        command.args(["--", "--nocapture", "--test-threads", "1"]);
     }
     command
+}
+
+fn runner() -> Command {
+    with_options(&["--workspace", "--no-fail-fast"])
+}
+
+fn with_options(options: &[&str]) -> Command {
+    let mut command = cargo();
+    if has_nextest() {
+        command.args(["nextest", "run"]);
+    } else {
+        command.arg("test");
+    }
+    command.args(options);
+    command
+}
+
+fn has_nextest() -> bool {
+    answers(cargo().args(["nextest", "--version"]))
 }
 
 fn pass_on(output: impl Read) -> Tally {
