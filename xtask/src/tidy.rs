@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the rules of the house that no compiler knows.
 
+mod named_tests;
 mod rooms;
 mod sources;
 
@@ -24,6 +25,7 @@ pub(crate) fn tidy() -> Result<(), Failure> {
     breaches.extend(found.breaches);
     // A bug that can no longer be planted proves nothing.
     breaches.extend(mutants::stale(&root())?);
+    breaches.extend(named_tests::breaches(&root())?);
     for warning in &found.warnings {
         eprintln!("warning: {warning}");
     }
