@@ -80,7 +80,7 @@ impl Engine {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let folder = options.data_dir.map(Folder::lock).transpose()?;
         let database = folder::open_table(folder.as_ref())?;
-        let queues_path = folder.as_ref().map(|folder| folder.file("queues.db"));
+        let queues_path = folder.as_ref().map(Folder::queues);
         let queues = Queues::open(queues_path.as_deref(), Arc::clone(&options.clock));
         let queues = Arc::new(queues.map_err(|fault| OpenError::Queues(fault.into()))?);
         let secrets = Secrets::open(Arc::clone(&queues)).map_err(|fault| OpenError::Queues(fault.into()))?;

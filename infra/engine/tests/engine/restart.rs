@@ -83,3 +83,44 @@ async fn a_file_that_is_no_database_is_refused() {
     let options = Options { data_dir: Some(folder.path().to_owned()), clock: Bed::new().hands };
     assert!(matches!(Engine::open(options), Err(OpenError::Queues(_))));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_and_its_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let outer = tempfile::tempdir().unwrap();
+    let (new, open) = (outer.path().join("new"), outer.path().join("open"));
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    // As a release before left them.
+    let image = {
+        let before = Bed::at(Some(&outer.path().join("before")), START);
+        before.queue_with_dlq("q", 5).await;
+        killed(&outer.path().join("before"))
+    };
+    for file in fs::read_dir(image.path()).unwrap() {
+        let to = open.join(file.as_ref().unwrap().file_name());
+        fs::copy(file.unwrap().path(), &to).unwrap();
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    for folder in [&new, &open] {
+        let bed = Bed::at(Some(folder), START);
+        bed.queue_with_dlq("q", 5).await;
+        table::create(&bed).await;
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| {
+                let path = file.unwrap().path();
+                assert_eq!(mode(&path), 0o600, "{}", path.display());
+                path.file_name().unwrap().to_string_lossy().into_owned()
+            })
+            .collect();
+        names.retain(|name| !name.contains('-'));
+        names.sort_unstable();
+        assert_eq!(names, ["lock", "queues.db", "table.db"]);
+    }
+    assert_eq!(mode(&new), 0o700);
+    assert_eq!(mode(&open), 0o755, "a folder that was there is its owner's to open");
+}
