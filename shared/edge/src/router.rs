@@ -10,10 +10,14 @@ use std::borrow::Cow;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use boot::clock::OsEntropy;
 use domain::api_key::KeyText;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use lambda_http::request::RequestContext;
@@ -34,13 +38,37 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts around these routes what every function needs. Call it once, last, with all routes in place.
 pub fn finish(routes: Router, cors: CorsPolicy) -> Router {
+    // The path is changed before the routes see it, so this cannot be a layer of theirs.
+    let around = from_fn(answer).layer(inside(routes, cors));
+    Router::new().fallback_service(around)
+}
+
+/// The same for a server that does not answer everybody: what `admit` refuses reaches no route, also none that is
+/// not there, and not the answers of CORS.
+pub fn finish_behind<F>(routes: Router, cors: CorsPolicy, admit: F) -> Router
+where
+    F: Fn(&Parts) -> Result<(), Problem> + Clone + Send + Sync + 'static,
+{
+    let gate = from_fn(move |request: Request, next: Next| {
+        let (parts, body) = request.into_parts();
+        let admitted = admit(&parts);
+        async move {
+            match admitted {
+                Ok(()) => next.run(Request::from_parts(parts, body)).await,
+                Err(refusal) => refusal.into_response(),
+            }
+        }
+    });
+    let around = from_fn(answer).layer(gate.layer(inside(routes, cors)));
+    Router::new().fallback_service(around)
+}
+
+fn inside(routes: Router, cors: CorsPolicy) -> Router {
     let routes = routes
         .fallback(|| async { Problem::new(Code::NotFound, "there is nothing at this path") })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked));
-    // The path is changed before the routes see it, so this cannot be a layer of theirs.
-    let around = from_fn(answer).layer(cors.around(routes));
-    Router::new().fallback_service(around)
+    cors.around(routes)
 }
 
 async fn answer(mut request: Request, next: Next) -> Response {
@@ -68,7 +96,8 @@ async fn answer(mut request: Request, next: Next) -> Response {
     .await
 }
 
-/// Adds what the outermost layer alone knows.
+/// Adds what the outermost layer alone knows, and what every answer says to a browser (OWASP, REST Security Cheat
+/// Sheet): keep nothing, guess nothing, show it in no frame, tell nobody the path.
 fn complete(mut response: Response, id: &RequestId) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         // Headers that inner layers added, such as Allow and those of CORS, stay.
@@ -82,6 +111,13 @@ fn complete(mut response: Response, id: &RequestId) -> Response {
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // A page has a policy of its own; what is no page shows nothing and runs nothing.
+    let is_page = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let policy =
+        if is_page { "frame-ancestors 'none'" } else { "default-src 'none'; frame-ancestors 'none'" };
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

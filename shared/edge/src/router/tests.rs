@@ -2,6 +2,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
+use axum::response::Html;
 use axum::routing::{get, post};
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -15,12 +16,17 @@ use crate::query::Query;
 use crate::request::JsonFields;
 
 fn app() -> Router {
-    let routes = Router::new()
+    finish(routes(), CorsPolicy::of(["http://localhost:3000"]).unwrap())
+}
+
+fn routes() -> Router {
+    Router::new()
         .route("/jobs/{id}", get(|PathId(id): PathId<domain::id::JobId>| async move { id.to_string() }))
         .route("/echo", post(|body: JsonFields| async move { body.raw }))
         .route("/find", get(|mut query: Query| async move { query.text(&["q"]).unwrap_or_default() }))
-        .route("/boom", get(boom));
-    finish(routes, CorsPolicy::of(["http://localhost:3000"]).unwrap())
+        .route("/page", get(|| async { Html("<p>") }))
+        .route("/strict", get(|| async { ([(CONTENT_SECURITY_POLICY, "sandbox")], Html("<p>")) }))
+        .route("/boom", get(boom))
 }
 
 #[allow(clippy::unused_async, reason = "a handler is async")]
@@ -99,11 +105,83 @@ async fn failures_are_problems_that_name_the_request() {
 }
 
 #[tokio::test]
-async fn answers_are_not_kept_or_guessed_at() {
-    let (_, headers, _) = get_path("/find").await;
-    assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
-    assert_eq!(headers[CACHE_CONTROL], "no-store");
-    assert_eq!(headers[REQUEST_ID].len(), 32);
+async fn no_answer_is_kept_guessed_at_or_framed() {
+    let ask = |method: &str, path: &str| Request::builder().method(method).uri(path);
+    let preflight = ask("OPTIONS", "/echo")
+        .header("origin", "http://localhost:3000")
+        .header("access-control-request-method", "POST");
+    let large = vec![b' '; crate::request::MAX_BODY + 1];
+    for (request, body, wanted) in [
+        (ask("GET", "/find"), vec![], 200),
+        (ask("GET", "/nowhere"), vec![], 404),
+        (ask("GET", "/echo"), vec![], 405),
+        (ask("POST", "/echo"), b"[".to_vec(), 400),
+        (ask("POST", "/echo"), large, 413),
+        (ask("GET", "/boom"), vec![], 500),
+        (ask("GET", "/page"), vec![], 200),
+        (preflight, vec![], 200),
+    ] {
+        let (status, headers, _) = send(request, body).await;
+        assert_eq!(status.as_u16(), wanted);
+        assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff", "{wanted}");
+        assert_eq!(headers[CACHE_CONTROL], "no-store", "{wanted}");
+        assert_eq!(headers[STRICT_TRANSPORT_SECURITY], "max-age=31536000", "{wanted}");
+        assert_eq!(headers[X_FRAME_OPTIONS], "DENY", "{wanted}");
+        assert_eq!(headers[REFERRER_POLICY], "no-referrer", "{wanted}");
+        assert_eq!(headers[REQUEST_ID].len(), 32, "{wanted}");
+        let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let is_page = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/html; charset=utf-8");
+        let other = if is_page { "" } else { "default-src 'none'; " };
+        assert_eq!(policy, format!("{other}frame-ancestors 'none'"), "{wanted}");
+    }
+    let (_, headers, _) = get_path("/strict").await;
+    assert_eq!(headers[CONTENT_SECURITY_POLICY], "sandbox", "its own");
+}
+
+#[tokio::test]
+async fn a_clients_own_request_id_is_not_taken() {
+    let forged = "0190f6d2c0de7abc8def0123456789ab";
+    let request = Request::builder()
+        .uri("/nowhere")
+        .header(REQUEST_ID, forged)
+        .header("x-amzn-requestid", forged)
+        .header("x-amzn-trace-id", format!("Root={forged}"))
+        .header("x-correlation-id", forged);
+    let (_, headers, text) = send(request, Body::empty()).await;
+    assert_ne!(headers[REQUEST_ID], forged);
+    assert_eq!(headers.get_all(REQUEST_ID).iter().count(), 1);
+    assert!(!text.contains(forged), "{text}");
+    assert_ne!(problem(&headers, &text)["requestId"], forged);
+}
+
+#[tokio::test]
+async fn whoever_is_not_admitted_reaches_no_route_and_learns_nothing() {
+    let only = |parts: &http::request::Parts| match parts.headers.contains_key("x-pass") {
+        true => Ok(()),
+        false => Err(Problem::new(Code::Forbidden, "not here")),
+    };
+    let cors = CorsPolicy::of(["http://localhost:3000"]).unwrap();
+    let ask = async |method: &str, path: &str, pass: bool| {
+        let mut request =
+            Request::builder().method(method).uri(path).header("origin", "http://localhost:3000");
+        if pass {
+            request = request.header("x-pass", "1");
+        }
+        let routes = finish_behind(routes(), cors.clone(), only);
+        let answer = routes.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        (parts.status.as_u16(), parts.headers, body.collect().await.unwrap().to_bytes())
+    };
+    assert_eq!(ask("GET", "/api/find?q=a", true).await.2, "a");
+    for (method, path) in
+        [("GET", "/find"), ("GET", "/nowhere"), ("DELETE", "/find"), ("OPTIONS", "/find"), ("GET", "/boom")]
+    {
+        let (status, headers, body) = ask(method, path, false).await;
+        let told = problem(&headers, std::str::from_utf8(&body).unwrap());
+        assert_eq!((status, told["detail"].as_str()), (403, Some("not here")), "{method} {path}");
+        assert_eq!(headers.get("access-control-allow-origin"), None, "{method} {path}");
+        assert_eq!(headers.get("allow"), None, "{method} {path}");
+    }
 }
 
 #[tokio::test]
