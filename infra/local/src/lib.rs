@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod demo;
 pub mod engines;
+mod hosts;
 pub mod openapi;
 pub mod outbound;
 mod outbox;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use boot::Vars;
 use boot::clients::Clients;
 use boot::config::ConfigError;
 use boot::secrets::SecretError;
@@ -32,6 +34,7 @@ use store::StoreError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::hosts::Hosts;
 use crate::outbound::Outbound;
 pub use settings::Settings;
 
@@ -85,7 +88,8 @@ impl System {
         let address = listener.local_addr().map_err(|e| StartError::Listen(settings.address(), e))?;
 
         let resources = parts::provision(&engine, &clients, &ambient).await?;
-        let mut vars = variables::all(settings, address, &resources);
+        let mut vars = variables::all(Vars::from_process(), settings, address, &resources);
+        let hosts = Hosts::new(address, vars.text("PUBLIC_URL").as_deref());
         let parts = parts::Parts::new(&clients, &ambient, &mut vars)?;
         let outbound = Outbound::find(&mut vars, &clients, Arc::clone(&ambient.clock)).await?;
 
@@ -97,7 +101,8 @@ impl System {
             tasks.spawn(clock::tick(engine.clone(), stop.clone()));
         }
         let routes = parts.routes(&engine, address);
-        tasks.spawn(serve::serve(listener, routes.clone(), stop.clone()));
+        let served = parts.served(&engine, address, hosts);
+        tasks.spawn(serve::serve(listener, served, stop.clone()));
         tasks.close();
         Ok(Self { address, engine, routes, outbound, stop, tasks })
     }
@@ -117,7 +122,7 @@ impl System {
         self.outbound.as_ref()
     }
 
-    /// The routes, to be called without a socket.
+    /// The routes, to be called without a socket: by whatever name, or none.
     pub fn routes(&self) -> Router {
         self.routes.clone()
     }

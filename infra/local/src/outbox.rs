@@ -1,15 +1,15 @@
 //! `GET /local/outbox`: the e-mails that a deployment would have sent.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::routing::get;
 use axum::{Json, Router};
 use edge::{Answer, Code, Problem};
 use engine::{Engine, SentMail};
-use http::header::HOST;
-use http::uri::Authority;
 use http::{HeaderMap, Uri};
 use serde::Serialize;
+
+use crate::hosts::names_this_machine;
 
 #[derive(Serialize)]
 struct Outbox {
@@ -17,8 +17,7 @@ struct Outbox {
 }
 
 /// The route, where nobody but this machine reaches it. It asks for no token: whoever may read the folder reads
-/// all. So it answers only where it is called by a name of this machine, too: a page from elsewhere, whose own
-/// name was made to lead here (DNS rebinding), calls it by that.
+/// all. So it answers only where it is called by a name of this machine, and not by the one that `PUBLIC_URL` adds.
 pub(crate) fn routes(engine: Engine, listens_on: SocketAddr) -> Router {
     let here = listens_on.ip().is_loopback();
     Router::new().route(
@@ -44,20 +43,6 @@ fn read(engine: &Engine, here: bool, uri: &Uri, headers: &HeaderMap) -> Answer<O
     Ok(Outbox { mails })
 }
 
-/// Whether the request was sent to a name that no DNS decides about.
-fn names_this_machine(uri: &Uri, headers: &HeaderMap) -> bool {
-    let mut named = headers.get_all(HOST).iter();
-    let host = match (uri.authority(), named.next(), named.next()) {
-        (Some(host), None, None) => Some(host.clone()),
-        (None, Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
-        _ => None,
-    };
-    let Some(host) = host.filter(|host| !host.as_str().contains('@')) else { return false };
-    let name = host.host();
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -65,6 +50,7 @@ mod tests {
     use axum::body::Body;
     use boot::clock::SystemClock;
     use http::Request;
+    use http::header::HOST;
     use http_body_util::BodyExt;
     use tower::ServiceExt;
 

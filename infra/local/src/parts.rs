@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::StartError;
+use crate::hosts::Hosts;
 
 const TABLE: &str = "nightjar";
 const AUTH_SECRET: &str = "nightjar/auth";
@@ -133,14 +134,23 @@ impl Parts {
 
     /// The routes of all HTTP functions, as API Gateway would lead to them, and those of this machine alone.
     pub(crate) fn routes(&self, engine: &Engine, listens_on: SocketAddr) -> Router {
+        edge::router::finish(self.bare_routes(engine, listens_on), self.cors.clone())
+    }
+
+    /// The same for whoever connects, if they call it by one of these names.
+    pub(crate) fn served(&self, engine: &Engine, listens_on: SocketAddr, hosts: Hosts) -> Router {
+        let bare = self.bare_routes(engine, listens_on);
+        edge::router::finish_behind(bare, self.cors.clone(), move |request| hosts.admit(request))
+    }
+
+    fn bare_routes(&self, engine: &Engine, listens_on: SocketAddr) -> Router {
         let home = Router::new().route("/", get(|| async { Redirect::to("/docs") }));
-        let all = auth::routes(self.auth.clone())
+        auth::routes(self.auth.clone())
             .merge(jobs::routes(self.jobs.clone()))
             .merge(run::routes(self.run.clone()))
             .merge(endpoints::routes(self.endpoints.clone()))
             .merge(crate::outbox::routes(engine.clone(), listens_on))
-            .merge(home);
-        edge::router::finish(all, self.cors.clone())
+            .merge(home)
     }
 
     /// Starts the event source mappings of all queue functions. Each priority has its own, so that a flood of

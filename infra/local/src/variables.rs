@@ -5,13 +5,22 @@ use std::net::SocketAddr;
 
 use boot::Vars;
 
+use crate::hosts::Hosts;
 use crate::parts::Resources;
 use crate::settings::Settings;
 
 /// Everything that any function of the system reads.
-pub(crate) fn all(settings: &Settings, address: SocketAddr, resources: &Resources) -> Vars {
+pub(crate) fn all(
+    mut process: Vars,
+    settings: &Settings,
+    address: SocketAddr,
+    resources: &Resources,
+) -> Vars {
     let mut vars = defaults(address);
-    let mut process = Vars::from_process();
+    // Whoever gets in has this machine call what they name: strangers shall not reach what listens for it alone.
+    if !Hosts::new(address, process.text("PUBLIC_URL").as_deref()).are_of_this_machine_alone() {
+        vars.remove("EGRESS_ALLOW");
+    }
     for name in NAMES {
         if let Some(value) = process.text(*name) {
             vars.insert((*name).to_owned(), value);
@@ -66,7 +75,7 @@ fn defaults(address: SocketAddr) -> BTreeMap<String, String> {
         origins.push("http://localhost:3000".to_owned());
     }
     [
-        // Receivers and callees of a laptop are on the laptop.
+        // Receivers and callees of a laptop are on the laptop, as long as its user alone gets in.
         ("EGRESS_ALLOW", "127.0.0.0/8,::1/128".to_owned()),
         ("CORS_ORIGINS", origins.join(",")),
         // Mail goes into the outbox, whoever it comes from.
@@ -79,7 +88,32 @@ fn defaults(address: SocketAddr) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::settings::CommandLine;
+
+    #[test]
+    fn loopback_is_open_only_while_nobody_else_gets_in() {
+        let settings = CommandLine::parse_from(["nightjar-local"]).settings;
+        let open = |address: &str, environment: &[(&str, &str)]| {
+            let process = Vars::new(environment.iter().copied());
+            all(process, &settings, address.parse().unwrap(), &Resources::example()).text("EGRESS_ALLOW")
+        };
+        let loopback = Some("127.0.0.0/8,::1/128".to_owned());
+        let (page, site) =
+            (("PUBLIC_URL", "http://localhost:5173"), ("PUBLIC_URL", "https://jobs.example.com"));
+        for address in ["127.0.0.1:3000", "[::1]:3000"] {
+            assert_eq!(open(address, &[]), loopback, "{address}");
+            assert_eq!(open(address, &[page]), loopback, "{address}");
+            assert_eq!(open(address, &[site]), None, "{address}");
+        }
+        for address in ["0.0.0.0:3000", "[::]:3000", "192.168.1.7:3000"] {
+            assert_eq!(open(address, &[]), None, "{address}");
+            // Whoever says so has it.
+            assert_eq!(open(address, &[("EGRESS_ALLOW", "10.0.0.0/8")]).as_deref(), Some("10.0.0.0/8"));
+        }
+    }
 
     #[test]
     fn every_variable_of_a_function_is_set_here_or_may_be_set() {

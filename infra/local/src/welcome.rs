@@ -19,6 +19,13 @@ pub fn text(settings: &Settings, base: &str, outbound: Option<&Outbound>) -> Str
     if settings.demo {
         let _ = writeln!(text, "Sample account: {} / {}\n", crate::demo::EMAIL, crate::demo::PASSWORD);
     }
+    if !settings.host.is_loopback() {
+        let _ = writeln!(
+            text,
+            "Others get in, so webhooks and http tasks reach no address of this machine or of a"
+        );
+        let _ = writeln!(text, "private network but those that EGRESS_ALLOW names.\n");
+    }
     if let Some(Outbound { url, secret }) = outbound {
         let _ = writeln!(text, "Webhooks to {url} are signed with {}\n", secret.expose());
     }
@@ -59,9 +66,12 @@ mod tests {
     fn tells_what_signs_the_deployments_webhooks_if_there_are_any() {
         let settings = CommandLine::parse_from(["nightjar-local", "--ephemeral"]).settings;
         let open = Settings { host: [0, 0, 0, 0].into(), ..settings.clone() };
-        assert!(!text(&open, "http://0.0.0.0:3000", None).contains("outbox"));
+        let others = text(&open, "http://0.0.0.0:3000", None);
+        assert!(!others.contains("outbox") && others.contains("Others get in"));
         let quiet = text(&settings, "http://127.0.0.1:3000", None);
-        assert!(quiet.contains("E-mail: http://127.0.0.1:3000/local/outbox"));
+        assert!(
+            quiet.contains("E-mail: http://127.0.0.1:3000/local/outbox") && !quiet.contains("Others get in")
+        );
         assert!(!quiet.contains("signed with") && quiet.contains("API=http://127.0.0.1:3000\n"));
         let secret = Secret::new("whsec_c2lnbnM=");
         let outbound = Outbound { url: "http://127.0.0.1:9000/".to_owned(), secret };

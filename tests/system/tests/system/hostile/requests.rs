@@ -145,25 +145,26 @@ async fn bytes_that_are_hardly_http() {
         b"\r\n\r\n\r\n\r\n".to_vec(),
         b"GET\r\n\r\n".to_vec(),
         b"GET /jobs HTTP/9.9\r\n\r\n".to_vec(),
-        b"GET jobs HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+        b"GET jobs HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
         b"GET /jobs HTTP/1.1\r\n\r\n".to_vec(),
-        b"GET /jobs HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".to_vec(),
-        b"GET http://elsewhere/jobs HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
-        b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
-        b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
-        b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
-        b"GET /jobs?\xff HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \xff\r\n\r\n".to_vec(),
-        b"GET /jobs HTTP/1.1\r\nHost: a\r\nAuthorization: a\r\n b\r\n\r\n".to_vec(),
-        b"POST /jobs HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n".to_vec(),
-        b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}".to_vec(),
-        b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n{".to_vec(),
-        b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nHost: b\r\n\r\n".to_vec(),
+        b"GET /jobs HTTP/1.1\r\nHost: elsewhere\r\n\r\n".to_vec(),
+        b"GET http://elsewhere/jobs HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+        b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+        b"CONNECT a:1 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+        b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+        b"GET /jobs?\xff HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \xff\r\n\r\n".to_vec(),
+        b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: a\r\n b\r\n\r\n".to_vec(),
+        b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n".to_vec(),
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}".to_vec(),
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n{".to_vec(),
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
             .to_vec(),
-        b"POST /login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{"
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{"
             .to_vec(),
-        format!("GET /jobs HTTP/1.1\r\nHost: a\r\n{many}\r\n").into_bytes(),
-        format!("GET /jobs HTTP/1.1\r\nHost: a\r\nX-Long: {}\r\n\r\n", "x".repeat(1_000_000)).into_bytes(),
-        format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(100_000)).into_bytes(),
+        format!("GET /jobs HTTP/1.1\r\nHost: localhost\r\n{many}\r\n").into_bytes(),
+        format!("GET /jobs HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "x".repeat(1_000_000)).into_bytes(),
+        format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(100_000)).into_bytes(),
     ];
     for request in requests {
         let shown = String::from_utf8_lossy(&request[..request.len().min(90)]).into_owned();
