@@ -89,7 +89,7 @@ pub(crate) async fn of_user(
     let user = query.parsed(&["userId"], UserId::from_str);
     query.finish()?;
     let filter = DeliveryFilter { states, to, since, until };
-    app.deliveries_of_user(owner(&caller, user, "userId")?, &filter, page).await
+    app.deliveries_of_user(&caller, owner(&caller, user, "userId")?, &filter, page).await
 }
 
 /// Either of them, for clients that name the job in a parameter.
@@ -107,15 +107,17 @@ pub(crate) async fn named(
     app.deliveries_of_job(&caller, id, page).await
 }
 
-/// The rows of these deliveries, the newest first, as long as they fit; and the last that did, if one did not.
+/// The rows of these deliveries, the newest first, as long as they fit and as far as the caller may see them; and the
+/// last that did fit, if one did not.
 pub(crate) fn rows(
+    caller: &Caller,
     newest_first: &[Delivery],
     room: usize,
 ) -> Answer<(Vec<Box<RawValue>>, Option<WebhookId>)> {
     let mut rows = Rows::new(room);
     let mut last = None;
     for delivery in newest_first {
-        if !rows.push(&DeliveryView::rows(delivery))? {
+        if !rows.push(&DeliveryView::rows(delivery, caller))? {
             return Ok((rows.into_rows(), last));
         }
         last = Some(delivery.id);
@@ -129,11 +131,12 @@ impl App {
         let list = format!("deliveries of {id}");
         let after = self.after(job.user_id, &list, page.cursor).await?;
         let found = self.store().job_deliveries(id, after, page.limit, self.ambient().now()).await?;
-        self.deliveries(job.user_id, &list, found).await
+        self.deliveries(caller, job.user_id, &list, found).await
     }
 
     async fn deliveries_of_user(
         &self,
+        caller: &Caller,
         user: UserId,
         filter: &DeliveryFilter,
         page: Page,
@@ -142,7 +145,7 @@ impl App {
         let after = self.after(user, &list, page.cursor).await?;
         let found =
             self.store().user_deliveries(user, filter, after, page.limit, self.ambient().now()).await?;
-        self.deliveries(user, &list, found).await
+        self.deliveries(caller, user, &list, found).await
     }
 
     async fn after(&self, user: UserId, list: &str, text: Option<String>) -> Answer<Option<WebhookId>> {
@@ -151,8 +154,14 @@ impl App {
         cursor::open(&secrets, Binding { user, filter: list }, &text).map(Some)
     }
 
-    async fn deliveries(&self, user: UserId, list: &str, found: DeliveryPage) -> Answer<Json<Deliveries>> {
-        let (deliveries, cut) = rows(&found.deliveries, MAX_BYTES)?;
+    async fn deliveries(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        list: &str,
+        found: DeliveryPage,
+    ) -> Answer<Json<Deliveries>> {
+        let (deliveries, cut) = rows(caller, &found.deliveries, MAX_BYTES)?;
         let next_cursor = match cut.or(found.next) {
             Some(last) => {
                 cursor::seal(&*self.sessions.secrets().await?, Binding { user, filter: list }, &last)

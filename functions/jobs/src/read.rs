@@ -44,7 +44,7 @@ pub(crate) async fn one(
     let found = app.store().job_and_all(id, app.ambient().now()).await?;
     let found =
         found.filter(|found| may_see(&caller, &found.job)).ok_or_else(|| Problem::not_found("job"))?;
-    let (webhook_logs, _) = rows(&found.deliveries, ROOM_FOR_DELIVERIES)?;
+    let (webhook_logs, _) = rows(&caller, &found.deliveries, ROOM_FOR_DELIVERIES)?;
     let view = JobView::from(&found.job).with_payload(found.payload).with_parameters();
     let whole = WholeJob { job: view.clone(), view, webhook_logs };
     Ok(([etag(found.job.version)], Json(whole)).into_response())

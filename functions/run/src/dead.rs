@@ -10,7 +10,7 @@ use domain::life;
 use domain::message::Deliver;
 use domain::time::Moment;
 use edge::request::expect_json;
-use edge::views::{JobView, SeenJob};
+use edge::views::{JobView, SeenJob, url_for};
 use edge::{Answer, Caller, Code, Problem, Query, RawBody, RunCaller};
 use http::{HeaderMap, StatusCode};
 use queue::{Begun, Redrive};
@@ -69,7 +69,7 @@ struct LetterDelivery {
     user_id: String,
     /// Where it goes: an endpoint's id, `job` or `deployment`.
     endpoint_id: String,
-    /// Where that was.
+    /// Where that was; of an endpoint, which is its owner's alone, as far as the host.
     url: String,
 }
 
@@ -182,7 +182,10 @@ pub(crate) async fn look(State(app): State<App>, caller: Caller, mut query: Quer
     let webhooks = DeadWebhooks {
         depth: heap.depth,
         sample: sample
-            .map(|dead| LetterView { since: dead.since, delivery: dead.delivery.map(letter) })
+            .map(|dead| LetterView {
+                since: dead.since,
+                delivery: dead.delivery.map(|one| letter(&caller, one)),
+            })
             .collect(),
         last_redrive: heap.redrive.map(last),
     };
@@ -297,13 +300,13 @@ fn demand_admin(caller: &Caller) -> Answer<()> {
     Err(Problem::new(Code::Forbidden, "only an admin may see and redrive dead letters"))
 }
 
-fn letter(delivery: Deliver) -> LetterDelivery {
+fn letter(caller: &Caller, delivery: Deliver) -> LetterDelivery {
     LetterDelivery {
+        url: url_for(caller, delivery.endpoint_id, delivery.user_id, &delivery.url),
         id: delivery.webhook_id.to_string(),
         job_id: delivery.job_id.to_string(),
         user_id: delivery.user_id.to_string(),
         endpoint_id: delivery.endpoint_id.to_string(),
-        url: delivery.url,
     }
 }
 

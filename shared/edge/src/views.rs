@@ -10,7 +10,7 @@ mod seen;
 mod user;
 
 pub use api_key::KeyView;
-pub use delivery::{DeliveryView, request_headers};
+pub use delivery::{DeliveryView, request_headers, url_for};
 pub use endpoint::EndpointView;
 pub use job::{JobView, LogView};
 pub use run::RunView;

@@ -6,22 +6,35 @@ use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use domain::event::EventType;
 use domain::id::{JobId, RunId, WebhookId};
 use domain::message::{Deliver, Target};
+use domain::user::Role;
 use serde_json::{Value, json};
 
 use crate::house::{Guest, House};
 
 /// A delivery of this job with so many attempts, of which the last succeeded.
 async fn deliver(house: &House, owner: &Guest, job: &str, attempts: u32, body: &str) -> WebhookId {
+    deliver_to(house, owner, job, (Target::Job, "https://example.com/hook"), attempts, body).await
+}
+
+/// The same to this receiver.
+async fn deliver_to(
+    house: &House,
+    owner: &Guest,
+    job: &str,
+    (receiver, url): (Target, &str),
+    attempts: u32,
+    body: &str,
+) -> WebhookId {
     house.bed.advance(std::time::Duration::from_millis(1));
     let now = house.bed.now();
     let run = RunId::fresh(now, house.bed.ambient.entropy());
     let message = Deliver {
-        webhook_id: WebhookId::derive(run, EventType::Completed, now, "job"),
+        webhook_id: WebhookId::derive(run, EventType::Completed, now, &receiver.to_string()),
         job_id: job.parse::<JobId>().unwrap(),
         user_id: owner.id,
         run_id: run,
-        endpoint_id: Target::Job,
-        url: "https://example.com/hook".to_owned(),
+        endpoint_id: receiver,
+        url: url.to_owned(),
         body: body.to_owned(),
         round: 0,
         cancel_id: None,
@@ -192,5 +205,36 @@ async fn no_answer_grows_beyond_what_lambda_can_give() {
         }
         assert_eq!(found, all, "{base}");
         assert!(pages > 1);
+    }
+}
+
+#[tokio::test]
+async fn the_url_of_a_receiver_is_shown_to_those_whose_receiver_it_is() {
+    let house = House::new().await;
+    let (ada, root) = (house.guest("ada").await, house.guest_as("root", Role::Admin).await);
+    let job = house.created(&ada, json!({"taskName": "x"})).await;
+    let endpoint = Target::Endpoint("end_018bcfe568007abcabababababababab".parse().unwrap());
+    let url = "https://hooks.example.com/services/secret?key=secret";
+    for receiver in [Target::Job, endpoint, Target::Deployment] {
+        deliver_to(&house, &ada, &job, (receiver, url), 2, "{}").await;
+    }
+    let host = "https://hooks.example.com/***";
+    let of_user = format!("/deliveries?userId={}", ada.id);
+    for (guest, hidden) in [(&ada, "deployment"), (&root, "end_018bcfe568007abcabababababababab")] {
+        for path in [
+            &format!("/jobs/{job}"),
+            &format!("/jobs/{job}/deliveries"),
+            &format!("/get-logs/{job}"),
+            &of_user,
+        ] {
+            let reply = house.get(guest, path).await;
+            let rows = if reply.body["webhookLogs"].is_array() { "webhookLogs" } else { "deliveries" };
+            let rows = reply.body[rows].as_array().unwrap_or_else(|| panic!("{path}: {}", reply.body));
+            assert_eq!(rows.len(), 6, "{path}");
+            for row in rows {
+                let shown = if row["endpointId"] == hidden { host } else { url };
+                assert_eq!(row["url"], shown, "{path}");
+            }
+        }
     }
 }

@@ -41,14 +41,18 @@ impl Desk {
 
     /// A delivery that nobody took, as the function that delivers buries it.
     async fn bury(&self) -> Deliver {
+        self.bury_to(Target::Job).await
+    }
+
+    async fn bury_to(&self, receiver: Target) -> Deliver {
         let (now, entropy) = (self.counter.now(), self.counter.bed.ambient.entropy());
         let run_id = RunId::fresh(now, entropy);
         let delivery = Deliver {
-            webhook_id: WebhookId::derive(run_id, EventType::Completed, now, "job"),
+            webhook_id: WebhookId::derive(run_id, EventType::Completed, now, &receiver.to_string()),
             job_id: JobId::fresh(now, entropy),
             user_id: self.counter.user.id,
             run_id,
-            endpoint_id: Target::Job,
+            endpoint_id: receiver,
             url: "https://example.com/hook".to_owned(),
             body: "{}".to_owned(),
             round: 1,
@@ -110,6 +114,25 @@ async fn nobody_else_sees_them_or_redrives_them() {
     assert_eq!(counter.read(&job).await, job);
     assert_eq!(counter.send("POST", REDRIVE, Some(&runs), Body::empty()).await.status, 202);
     assert_eq!(counter.read(&job).await.status, Status::Running);
+}
+
+#[tokio::test]
+async fn the_url_of_an_endpoint_is_its_owners_alone() {
+    let desk = Desk::new().await;
+    for (receiver, shown) in [
+        (Target::Job, "https://example.com/hook"),
+        (Target::Deployment, "https://example.com/hook"),
+        (
+            Target::Endpoint("end_018bcfe568007abcabababababababab".parse().unwrap()),
+            "https://example.com/***",
+        ),
+    ] {
+        desk.bury_to(receiver).await;
+        let told = desk.look().await;
+        let sample = told["webhooks"]["sample"].as_array().unwrap().iter();
+        let letter = sample.map(|one| &one["delivery"]).find(|one| one["endpointId"] == receiver.to_string());
+        assert_eq!(letter.unwrap()["url"], shown, "{told}");
+    }
 }
 
 #[tokio::test]

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
-use domain::id::WebhookId;
+use domain::id::{UserId, WebhookId};
+use domain::message::Target;
 use domain::time::Moment;
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 use utoipa::ToSchema;
+
+use crate::caller::Caller;
 
 /// One attempt to deliver a webhook, or a delivery that has seen none.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -22,7 +26,8 @@ pub struct DeliveryView {
     pub run_id: String,
     /// The endpoint's id, or `job` or `deployment`: whose URL it is.
     pub endpoint_id: String,
-    /// Where it went.
+    /// Where it went. Of a receiver that is another's (an endpoint, for an admin; the deployment's, for who is none) it
+    /// ends after the host.
     pub url: String,
     /// What it told.
     #[schema(example = "job.completed")]
@@ -61,8 +66,11 @@ pub struct DeliveryView {
 }
 
 impl DeliveryView {
-    /// A row for each attempt that is kept, the newest first; one row where there was none yet.
-    pub fn rows(delivery: &Delivery) -> Vec<Self> {
+    /// A row for each attempt that is kept, the newest first; one row where there was none yet. As much of each as the
+    /// caller may see.
+    pub fn rows(delivery: &Delivery, caller: &Caller) -> Vec<Self> {
+        let url = url_for(caller, delivery.endpoint_id, delivery.user_id, &delivery.url);
+        let delivery = &Delivery { url, ..delivery.clone() };
         let body = serde_json::from_str(&delivery.request_body)
             .unwrap_or_else(|_| Value::String(delivery.request_body.clone()));
         let (last, earlier) = match delivery.attempts.split_last() {
@@ -126,4 +134,24 @@ pub fn request_headers(id: WebhookId, attempt: &DeliveryAttempt) -> BTreeMap<Str
         headers.insert("webhook-timestamp".to_owned(), seconds.to_string());
     }
     headers
+}
+
+/// The URL of a receiver as this caller may see it. Many receivers know their senders by nothing but a text in the path
+/// or the query, so whoever reads such a URL can send there: it is for those whose receiver it is, and others see
+/// where the host ends.
+pub fn url_for(caller: &Caller, receiver: Target, owner: UserId, url: &str) -> String {
+    let is_theirs = match receiver {
+        // Whoever sees the job sees its URL.
+        Target::Job => true,
+        Target::Deployment => caller.is_admin(),
+        Target::Endpoint(_) => caller.user.id == owner,
+    };
+    if is_theirs { url.to_owned() } else { without_path(url) }
+}
+
+fn without_path(url: &str) -> String {
+    let Ok(parsed) = Url::parse(url) else { return "***".to_owned() };
+    let origin = parsed.origin().ascii_serialization();
+    let bare = parsed.path() == "/" && parsed.query().is_none() && parsed.fragment().is_none();
+    if bare { format!("{origin}/") } else { format!("{origin}/***") }
 }

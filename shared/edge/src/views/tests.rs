@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use domain::api_key::{Scope, Scopes};
 use domain::delivery::{Delivery, DeliveryAttempt, DeliveryState};
 use domain::event::EventType;
 use domain::id::{RunId, UserId, WebhookId};
@@ -14,6 +15,7 @@ use domain::user::{Role, User};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::caller::{Caller, Credential};
 
 const HEX: &str = "018bcfe568007abcabababababababab";
 
@@ -176,7 +178,8 @@ fn a_delivery_is_a_row_an_attempt() {
         turn: None,
     };
     let fresh = Delivery::new(&message, EventType::Completed, at);
-    let none = DeliveryView::rows(&fresh);
+    let owner = caller('b', Role::User);
+    let none = DeliveryView::rows(&fresh, &owner);
     assert_eq!((none.len(), none[0].attempt, none[0].state), (1, 0, "pending"));
 
     let attempt = |error: Option<&str>, status| DeliveryAttempt {
@@ -194,30 +197,68 @@ fn a_delivery_is_a_row_an_attempt() {
     let done = fresh
         .attempted(attempt(Some("answered 500"), 500), DeliveryState::Retrying)
         .attempted(attempt(None, 200), DeliveryState::Delivered);
-    let rows = DeliveryView::rows(&done);
+    let rows = DeliveryView::rows(&done, &owner);
     let shown: Vec<_> = rows.iter().map(|row| (row.attempt, row.state, row.error.as_str())).collect();
     assert_eq!(shown, [(2, "delivered", ""), (1, "retrying", "answered 500")]);
     assert_eq!(rows[0].request_body, json!({"type": "job.completed"}));
     assert_eq!(rows[0].next_attempt_at, None);
     let cut = Delivery { request_body: "{\"type\":\"jo…".into(), ..done };
-    assert!(DeliveryView::rows(&cut)[0].request_body.is_string());
+    assert!(DeliveryView::rows(&cut, &owner)[0].request_body.is_string());
 }
 
-#[test]
-fn a_user_is_shown_without_what_is_secret() {
-    let user = User {
-        id: format!("usr_{HEX}").parse().unwrap(),
+fn person(last: char, role: Role) -> User {
+    User {
+        id: format!("usr_{}{last}", &HEX[..31]).parse().unwrap(),
         name: "Ada".into(),
         email: "ada@example.com".into(),
         password_hash: "$argon2id$..".into(),
-        role: Role::User,
+        role,
         signing: None,
         tokens_valid_after: None,
         keys_valid_after: None,
         deleted_at: None,
         created_at: Moment::from_millis(1_700_000_000_000),
         version: 1,
-    };
+    }
+}
+
+fn caller(last: char, role: Role) -> Caller {
+    let scopes = Scopes::of([Scope::Read]).unwrap();
+    let id = format!("key_{HEX}").parse().unwrap();
+    Caller { user: person(last, role), credential: Credential::Key { id, scopes } }
+}
+
+#[test]
+fn the_url_of_a_receiver_is_for_those_whose_receiver_it_is() {
+    let (owner, admin) = (caller('b', Role::User), caller('c', Role::Admin));
+    let endpoint = Target::Endpoint(format!("end_{HEX}").parse().unwrap());
+    let seen = |caller: &Caller, receiver, url: &str| url_for(caller, receiver, owner.user.id, url);
+    let url = "https://hooks.example.com:8443/services/T0/secret?key=secret#secret";
+    let host = "https://hooks.example.com:8443/***";
+    for (caller, receiver, shown) in [
+        (&owner, Target::Job, url),
+        (&owner, endpoint, url),
+        (&owner, Target::Deployment, host),
+        (&admin, Target::Job, url),
+        (&admin, endpoint, host),
+        (&admin, Target::Deployment, url),
+    ] {
+        assert_eq!(seen(caller, receiver, url), shown, "{receiver} {:?}", caller.user.role);
+    }
+    for (hidden, shown) in [
+        ("https://x.example", "https://x.example/"),
+        ("https://x.example/?key", "https://x.example/***"),
+        ("https://x.example/#key", "https://x.example/***"),
+        ("https://user:secret@x.example/", "https://x.example/"),
+        ("secret", "***"),
+    ] {
+        assert_eq!(seen(&admin, endpoint, hidden), shown);
+    }
+}
+
+#[test]
+fn a_user_is_shown_without_what_is_secret() {
+    let user = person('b', Role::User);
     assert_eq!(
         serde_json::to_value(UserView::from(&user)).unwrap(),
         json!({"id": format!("usr_{HEX}"), "userId": format!("usr_{HEX}"), "name": "Ada",
