@@ -149,5 +149,9 @@ mod tests {
         let config = Config::read(&mut vars);
         assert_eq!(config.role(&Email::parse("root@example.COM").unwrap()), user::Role::Admin);
         assert_eq!(config.role(&Email::parse("toor@example.com").unwrap()), user::Role::User);
+        for nobody in [&[][..], &[("ADMIN_EMAIL", "")], &[("ADMIN_EMAIL", " ")]] {
+            let config = Config::read(&mut Vars::new(nobody.iter().copied()));
+            assert_eq!(config.role(&Email::parse("root@example.com").unwrap()), user::Role::User);
+        }
     }
 }

@@ -19,6 +19,7 @@ mod isolation;
 mod kill;
 mod openapi;
 mod schedules;
+mod silence;
 mod simulation;
 mod template;
 mod verifying;

@@ -15,8 +15,13 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts it on any free port, with these variables and no other, and waits until it listens.
-    #[allow(clippy::print_stderr, reason = "what it complains of tells why a test failed")]
     pub(crate) fn start(args: &[&str], vars: &[(&str, &str)]) -> Self {
+        Self::start_logging(args, vars, Stdio::inherit())
+    }
+
+    /// The same with its log elsewhere.
+    #[allow(clippy::print_stderr, reason = "what it complains of tells why a test failed")]
+    pub(crate) fn start_logging(args: &[&str], vars: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_nightjar-under-test"))
             .args(["--port", "0"])
             .args(args)
@@ -24,6 +29,7 @@ impl Process {
             .env("LOG_LEVEL", "error")
             .envs(vars.iter().copied())
             .stdin(Stdio::null())
+            .stdout(log)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -152,3 +152,70 @@ fn the_code_takes_what_the_parameters_of_the_tick_allow_and_no_more() {
         assert_eq!([least - 1, most + 1].map(|value| faults(variable, value)), [1, 1], "{name}");
     }
 }
+
+#[test]
+fn what_holds_data_outlives_the_stack_and_lies_encrypted() {
+    let template = Template::read();
+    let secrets = template.of_type("AWS::SecretsManager::Secret");
+    assert_eq!(secrets.len(), 3);
+    for name in secrets.iter().map(String::as_str).chain(["Table"]) {
+        let resource = template.resource(name).unwrap();
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            assert_eq!(resource[policy].as_str(), Some("Retain"), "{name} {policy}");
+        }
+    }
+    let Value::Tagged(protected) =
+        &template.resource("Table").unwrap()["Properties"]["DeletionProtectionEnabled"]
+    else {
+        panic!("it does not depend on ProtectTable")
+    };
+    assert_eq!(protected.tag, "!If");
+    assert_eq!(protected.value, serde_yaml_ng::from_str::<Value>("[TableIsProtected, true, false]").unwrap());
+    let samconfig = include_str!("../../../../../samconfig.toml");
+    let (_, production) = samconfig.split_once("[prod.deploy.parameters]").unwrap();
+    assert!(production.contains("\"ProtectTable=true\""), "{production}");
+    for (name, _) in QUEUES {
+        let properties = &template.resource(name).unwrap()["Properties"];
+        assert_eq!(properties["SqsManagedSseEnabled"].as_bool(), Some(true), "{name}");
+    }
+}
+
+#[test]
+fn no_secret_is_written_into_the_template_or_shown_with_its_parameters() {
+    let template = Template::read();
+    assert_eq!(template.parameter("WebhookSecret").unwrap()["NoEcho"].as_bool(), Some(true));
+    for name in template.of_type("AWS::SecretsManager::Secret") {
+        let properties = &template.resource(&name).unwrap()["Properties"];
+        let (given, made) = (properties.get("SecretString"), properties.get("GenerateSecretString"));
+        match name.as_str() {
+            "WebhookSigningSecret" => assert_eq!(tag(given.unwrap()).0, "!Sub", "out of the parameter alone"),
+            _ => assert!(given.is_none() && made.unwrap()["PasswordLength"].as_u64() >= Some(32), "{name}"),
+        }
+    }
+    for function in &FUNCTIONS {
+        for (name, value) in template.variables(function) {
+            let secret = name.contains("SECRET") && !name.ends_with("_SECRET_ID");
+            assert!(!secret, "{} is told {name}: {value:?}", function.name);
+        }
+    }
+}
+
+#[test]
+fn nobody_but_the_api_and_the_clock_may_call_a_function_and_every_route_is_throttled() {
+    let template = Template::read();
+    for name in template.of_type("AWS::Lambda::Permission") {
+        let properties = &template.resource(&name).unwrap()["Properties"];
+        assert_eq!(text(&properties["Action"]), "lambda:InvokeFunction", "{name}");
+        assert_eq!(text(&properties["Principal"]), "apigateway.amazonaws.com", "{name}");
+        assert!(tag(&properties["SourceArn"]).1.contains("${AWS::AccountId}:${Api}/"), "{name}");
+    }
+    for function in &FUNCTIONS {
+        assert!(template.function(function).get("FunctionUrlConfig").is_none(), "{}", function.name);
+    }
+    for kind in ["AWS::Lambda::Url", "AWS::SQS::QueuePolicy", "AWS::SecretsManager::ResourcePolicy"] {
+        assert!(template.of_type(kind).is_empty(), "{kind} opens it to others");
+    }
+    let limits = &template.resource("Api").unwrap()["Properties"]["DefaultRouteSettings"];
+    assert_eq!(tag(&limits["ThrottlingRateLimit"]), ("!Ref", "ThrottleRate"));
+    assert_eq!(tag(&limits["ThrottlingBurstLimit"]), ("!Ref", "ThrottleBurst"));
+}
