@@ -68,8 +68,7 @@ async fn no_password_token_key_secret_payload_or_address_is_logged() {
     process.stop();
     let log = lines();
     assert!(log.contains("\"path\":\"/profile/password\"") && log.contains(&ada.id), "it is the log");
-    let secrets =
-        [PASSWORD, OTHER, token, &fresh, &key, &signing, &endpoint, "ada@example.com", "bob@"];
+    let secrets = [PASSWORD, OTHER, token, &fresh, &key, &signing, &endpoint, "ada@example.com", "bob@"];
     let texts = [
         "urlsecret",
         "headersecret",
