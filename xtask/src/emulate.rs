@@ -3,8 +3,8 @@
 
 mod engine;
 mod events;
-mod host;
-mod http;
+pub(crate) mod host;
+pub(crate) mod http;
 mod receiver;
 mod walk;
 

@@ -8,6 +8,7 @@ mod emulate;
 mod mutants;
 mod openapi;
 mod report;
+mod schemathesis;
 mod shell;
 mod simulate;
 mod template;
@@ -57,6 +58,8 @@ enum Task {
     Simulate(simulate::Simulate),
     /// Plants deliberate bugs, one by one, and tells which test catches each
     Mutants(mutants::Mutants),
+    /// Lets schemathesis send the running system what its description allows and what it forbids; what follows goes to it
+    Schemathesis(Passed),
     /// Measures a release build; what follows goes to the benchmark
     Bench(Passed),
 }
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Task::CrashPoints(passed) => crash_points::crash_points(&passed.args),
         Task::Simulate(asked) => simulate::simulate(&asked),
         Task::Mutants(asked) => mutants::mutants(&asked),
+        Task::Schemathesis(passed) => schemathesis::schemathesis(&passed.args),
         Task::Bench(passed) => bench(&passed.args),
     };
     match done {

@@ -9,7 +9,7 @@ use domain::id::KeyId;
 use domain::input::Fields;
 use domain::time::Moment;
 use edge::path::Named;
-use edge::views::KeyView;
+use edge::views::{KeyView, ScopeShape};
 use edge::{Answer, Code, JsonFields, PathId, Problem, SessionCaller};
 use http::StatusCode;
 use serde::Serialize;
@@ -22,16 +22,22 @@ use crate::{App, MOST_RACES};
 
 /// A key to be made.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewApiKey, rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
 pub(crate) struct Body {
     /// What it is for: 1 to 100 characters.
-    #[schema(example = "nightly build")]
+    #[schema(
+        example = "nightly build",
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// What it may be used for, at least one: `read` looks at records, `write` creates, changes and deletes them,
     /// `run` starts and stops jobs, and beside `write` gives them schedules. None implies another: without `read`
     /// the answers to the other two tell no more of a job than its id, status and version.
-    #[schema(min_items = 1, example = json!(["read", "run"]))]
+    #[schema(min_items = 1, value_type = Vec<ScopeShape>, example = json!(["read", "run"]))]
     scopes: Vec<String>,
     /// From when on it is dead; never without it.
     #[schema(value_type = Option<String>, format = DateTime)]

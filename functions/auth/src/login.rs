@@ -21,14 +21,15 @@ const LONGEST: usize = 1_024;
 
 /// What a login sends.
 #[derive(ToSchema)]
-#[schema(as = Credentials)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Credentials, rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
 pub(crate) struct Body {
     /// The address; also read as `emailId`.
-    #[schema(required = false, example = "ada@example.com")]
+    #[schema(required = false, example = "ada@example.com", max_length = 256, pattern = r"\S")]
     email: Option<String>,
     /// Or the name, if this user was the first to take it; also read as `name`.
-    #[schema(required = false)]
+    #[schema(required = false, max_length = 256, pattern = r"\S")]
     user_name: Option<String>,
     /// The password.
     #[schema(example = "correct horse battery")]

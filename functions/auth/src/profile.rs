@@ -29,17 +29,24 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// A change of the account.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = ProfileChange)]
 #[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
 pub(crate) struct Change {
     /// 1 to 100 characters; also read as `userName`. Whoever is the first to take a name may log in with it; the
     /// one before is free again.
-    #[schema(example = "Ada Lovelace")]
+    #[schema(
+        example = "Ada Lovelace",
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
 }
 
 /// A change of the password.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = PasswordChange, rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
 pub(crate) struct NewPassword {
@@ -47,7 +54,7 @@ pub(crate) struct NewPassword {
     #[schema(example = "correct horse battery")]
     current_password: String,
     /// Another one: 8 to 128 characters that are hard to guess.
-    #[schema(example = "staple of many horses")]
+    #[schema(example = "staple of many horses", min_length = 8, max_length = 128)]
     new_password: String,
     /// Whether to make every API key dead too. Say so if somebody else may have been in the account: they may
     /// have made a key, and keys outlive sessions.
@@ -57,6 +64,7 @@ pub(crate) struct NewPassword {
 
 /// What proves that the account is to be deleted by its owner.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Farewell)]
 #[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
 pub(crate) struct Farewell {

@@ -20,17 +20,27 @@ use crate::password::Chosen;
 
 /// What a registration sends.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Registration)]
 #[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
 pub(crate) struct Body {
     /// 1 to 100 characters; also read as `userName`. The first to take a name may log in with it.
-    #[schema(example = "Ada")]
+    #[schema(
+        example = "Ada",
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// At most 150 characters; also read as `emailId`. One account an address, in any case of its letters.
-    #[schema(example = "ada@example.com")]
+    #[schema(
+        example = "ada@example.com",
+        max_length = 150,
+        pattern = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9][A-Za-z0-9-]*)*$"
+    )]
     email: String,
     /// 8 to 128 characters that are hard to guess.
-    #[schema(example = "correct horse battery")]
+    #[schema(example = "correct horse battery", min_length = 8, max_length = 128)]
     password: String,
 }
 

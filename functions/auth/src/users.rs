@@ -31,7 +31,7 @@ pub(crate) struct List {
 /// The list is eventually consistent: who has just registered may be missing for a moment.
 #[utoipa::path(get, path = "/users", operation_id = "list_users", tag = "accounts", security(("bearer" = [])),
     params(
-        ("limit" = Option<u32>, Query, description = "How many, 1 to 100; 20 without it"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many, 1 to 100; 20 without it"),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before")),
     responses(
         (status = 200, description = "A page", body = List),

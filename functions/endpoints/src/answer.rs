@@ -1,15 +1,12 @@
-//! Answers: an endpoint with its ETag, and a body that may be left out.
+//! Answers: an endpoint with its ETag.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use domain::endpoint::Endpoint;
 use domain::health::{Health, Subject};
-use domain::input::Fields;
+use edge::Answer;
 use edge::if_match::etag;
-use edge::request::expect_json;
 use edge::views::EndpointView;
-use edge::{Answer, RawBody};
-use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -58,13 +55,4 @@ impl App {
         let subject = Subject::endpoint(endpoint.id);
         Ok(self.store().health(&subject, self.ambient().now()).await?)
     }
-}
-
-/// The members of a body that may be left out.
-pub(crate) fn optional(headers: &HeaderMap, RawBody(body): &RawBody) -> Answer<Option<Fields>> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    expect_json(headers)?;
-    Ok(Some(Fields::parse(body)?))
 }

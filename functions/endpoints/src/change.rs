@@ -9,12 +9,14 @@ use domain::endpoint::Endpoint;
 use domain::health::{Health, Subject};
 use domain::id::EndpointId;
 use domain::input::Fields;
+use edge::views::EventShape;
 use edge::{Answer, Caller, IfMatch, JsonFields, PathId};
 use http::HeaderMap;
 use utoipa::ToSchema;
 
 use crate::answer::EndpointAnswer;
 use crate::caller::SecretCaller;
+use crate::headers::HeadersShape;
 use crate::members::Members;
 use crate::{App, MOST_RACES, headers, too_many_races};
 
@@ -36,25 +38,31 @@ const READ_ONLY: [&str; 11] = [
 /// What may be changed.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(as = WebhookEndpointChange, rename_all = "camelCase", example = json!({"enabled": true, "ratePerSecond": null}))]
 pub(crate) struct ChangeBody {
     /// Where it is.
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@\\]+([/?#]\S*)?$")]
     url: Option<String>,
     /// What it wants to hear of.
+    #[schema(min_items = 1, value_type = Option<Vec<EventShape>>)]
     events: Option<Vec<String>>,
     /// What you say of it; null: nothing.
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     description: Option<String>,
     /// Whether anything is to be sent there. `true` also forgets what it was switched off for.
     enabled: Option<bool>,
     /// The waits between attempts; null: the deployment's.
+    #[schema(
+        pattern = "^(none|([0-9]{1,4}s|[0-9]{1,3}m|([01]?[0-9]|2[0-4])h)(,([0-9]{1,4}s|[0-9]{1,3}m|([01]?[0-9]|2[0-4])h)){0,18})$"
+    )]
     retry_schedule: Option<String>,
     /// How many deliveries a second it takes; null: any number.
     #[schema(minimum = 1, maximum = 1000)]
     rate_per_second: Option<u32>,
     /// What is to be sent besides, in the place of what was; null: nothing. `********` keeps the value that is
     /// stored under its name.
+    #[schema(value_type = Option<HeadersShape>)]
     headers: Option<BTreeMap<String, String>>,
 }
 

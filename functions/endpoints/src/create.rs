@@ -12,7 +12,7 @@ use domain::input::Fields;
 use domain::signature::fresh_secret;
 use domain::user::Signing;
 use edge::if_match::etag;
-use edge::views::EndpointView;
+use edge::views::{EndpointView, EventShape};
 use edge::{Answer, Caller, Code, JsonFields, Problem};
 use http::StatusCode;
 use http::header::LOCATION;
@@ -21,6 +21,7 @@ use store::EndpointMade;
 use utoipa::ToSchema;
 
 use crate::caller::SecretCaller;
+use crate::headers::HeadersShape;
 use crate::members::{Members, secret};
 use crate::{App, MOST_RACES, headers, too_many_races};
 
@@ -30,33 +31,40 @@ const FIRST_VERSION: u64 = 1;
 /// An endpoint to be created.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewWebhookEndpoint, rename_all = "camelCase", example = json!({
     "url": "https://example.com/hooks", "events": ["job.completed", "job.failed"]
 }))]
 pub(crate) struct NewEndpoint {
     /// Where it is.
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@\\]+([/?#]\S*)?$")]
     url: String,
     /// What it wants to hear of: any of `job.started`, `job.completed`, `job.failed` and `job.cancelled`; `*` stands
     /// for all, also those that there will be.
-    #[schema(default = json!(["*"]))]
+    #[schema(default = json!(["*"]), min_items = 1, value_type = Option<Vec<EventShape>>)]
     events: Option<Vec<String>>,
     /// What you say of it.
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     description: Option<String>,
     /// Whether anything is to be sent there.
     #[schema(default = true)]
     enabled: Option<bool>,
     /// The waits between attempts, such as `1s,1m,1h`, at most 19 and none longer than `24h`; `none` for one attempt;
     /// null for the deployment's.
+    #[schema(
+        pattern = "^(none|([0-9]{1,4}s|[0-9]{1,3}m|([01]?[0-9]|2[0-4])h)(,([0-9]{1,4}s|[0-9]{1,3}m|([01]?[0-9]|2[0-4])h)){0,18})$"
+    )]
     retry_schedule: Option<String>,
     /// How many deliveries a second it takes; null for any number.
     #[schema(minimum = 1, maximum = 1000)]
     rate_per_second: Option<u32>,
     /// What is to be sent besides, at most 20 headers. The values are sealed and never shown.
-    #[schema(example = json!({"Authorization": "Bearer 0a1b2c"}))]
+    #[schema(value_type = Option<HeadersShape>, example = json!({"Authorization": "Bearer 0a1b2c"}))]
     headers: Option<BTreeMap<String, String>>,
     /// What is to sign: `whsec_` and 24 to 64 bytes in base64. Without it one is made.
+    #[schema(
+        pattern = "^whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
+    )]
     secret: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! The headers that an owner wants sent besides: as a request names them, as the table keeps them, and as they may
 //! be shown.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use courier::{HIDDEN, Header};
@@ -8,8 +9,40 @@ use domain::endpoint::Endpoint;
 use domain::input::{Fault, Fields};
 use domain::seal::Sealed;
 use edge::Answer;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
+
+/// What the description says of them.
+#[derive(Debug)]
+pub(crate) struct HeadersShape;
+
+impl ToSchema for HeadersShape {
+    fn name() -> Cow<'static, str> {
+        "SentHeaders".into()
+    }
+}
+
+impl PartialSchema for HeadersShape {
+    fn schema() -> RefOr<Schema> {
+        // The names that courier and egress keep for themselves, in the spelling that most use.
+        let name = "^(?!(webhook-.*|x-signature|content-(type|encoding|length)|user-agent|cookie|connection|expect|\
+                    host|proxy-.*|te|trailer|transfer-encoding|upgrade|keep-alive|http2-settings)$)\
+                    [a-z0-9!#$%&'*+.^_`|~-]{1,64}$";
+        let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some(name));
+        let value = r"^[!-~]([\t -~]{0,1022}[!-~])?$";
+        let value = ObjectBuilder::new().schema_type(Type::String).pattern(Some(value));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("Headers by their names, which are read in any case of their letters."))
+            .property_names(Some(Schema::Object(name.build())))
+            .additional_properties(Some(value))
+            .max_properties(Some(MOST_HEADERS))
+            .into()
+    }
+}
 
 /// How many there may be.
 pub(crate) const MOST_HEADERS: usize = 20;

@@ -9,12 +9,12 @@ use domain::id::EndpointId;
 use domain::input::Fields;
 use domain::signature::fresh_secret;
 use domain::time::Moment;
+use edge::request::optional_fields;
 use edge::{Answer, Caller, PathId, RawBody};
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answer::optional;
 use crate::caller::SecretCaller;
 use crate::members::secret;
 use crate::{App, MOST_RACES, too_many_races};
@@ -26,12 +26,16 @@ const LONGEST_OVERLAP_HOURS: u64 = 168;
 /// How to exchange the secret.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(as = WebhookRotation, rename_all = "camelCase", example = json!({"overlapHours": 24}))]
 pub(crate) struct RotationBody {
     /// How long the secret before goes on signing beside the new one.
     #[schema(minimum = 0, maximum = 168, default = 24)]
     overlap_hours: Option<u64>,
     /// What is to sign: `whsec_` and 24 to 64 bytes in base64. Without it one is made.
+    #[schema(
+        pattern = "^whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
+    )]
     secret: Option<String>,
 }
 
@@ -72,7 +76,7 @@ pub(crate) async fn rotate(
     body: RawBody,
 ) -> Answer<Json<Rotated>> {
     let endpoint = app.own(&caller, id).await?;
-    let rotation = Rotation::read(optional(&headers, &body)?)?;
+    let rotation = Rotation::read(optional_fields(&headers, &body.0)?)?;
     app.rotate(&caller, endpoint, rotation).await.map(Json)
 }
 

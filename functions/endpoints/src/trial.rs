@@ -11,6 +11,7 @@ use domain::id::{EndpointId, JobId, RunId, WebhookId};
 use domain::input::Fields;
 use domain::time::Moment;
 use edge::rate::{Limit, Standing};
+use edge::request::optional_fields;
 use edge::views::request_headers;
 use edge::{Answer, PathId, RawBody};
 use http::HeaderMap;
@@ -19,16 +20,16 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::answer::optional;
 use crate::caller::SecretCaller;
 
 /// What to try it with.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(as = WebhookTrial, example = json!({"event": "job.failed"}))]
 pub(crate) struct TrialBody {
     /// `job.started`, `job.completed`, `job.failed` or `job.cancelled`.
-    #[schema(default = "job.completed")]
+    #[schema(default = "job.completed", pattern = "^job\\.(started|completed|failed|cancelled)$")]
     event: Option<String>,
 }
 
@@ -93,7 +94,7 @@ pub(crate) async fn test(
     body: RawBody,
 ) -> Answer<(Standing, Json<Tried>)> {
     let endpoint = app.own(&caller, id).await?;
-    let event = event_of(optional(&headers, &body)?)?;
+    let event = event_of(optional_fields(&headers, &body.0)?)?;
     let limit = Limit { scope: "webhook-test", max: app.config.limit, window: app.config.window };
     let standing = limit.count(app.store(), &caller.user.id.to_string(), app.ambient().now()).await?;
     standing.beside(app.try_out(&endpoint, event).await.map(Json))

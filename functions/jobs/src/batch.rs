@@ -1,5 +1,7 @@
 //! Creating many jobs in one request, each by itself.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::{Extension, State};
 use domain::input::Fields;
@@ -11,7 +13,9 @@ use futures::stream::{self, StreamExt};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AnyOfBuilder, SchemaType};
+use utoipa::openapi::{Object, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
 use crate::answer::MAX_BYTES;
@@ -25,11 +29,38 @@ const AT_ONCE: usize = 8;
 /// Jobs to be created; each may have an `idempotencyKey` of its own besides.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"jobs": [{"taskName": "one", "idempotencyKey": "order-17"}, {"taskName": "two"}]}))]
 pub(crate) struct Batch {
     /// 1 to 100 jobs.
     #[schema(min_items = 1, max_items = 100)]
+    #[schema(value_type = Vec<Item>)]
     jobs: Vec<NewJobBody>,
+}
+
+/// One of them.
+struct Item;
+
+impl ToSchema for Item {
+    fn name() -> Cow<'static, str> {
+        "BatchItem".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((NewJobBody::name().into_owned(), NewJobBody::schema()));
+        NewJobBody::schemas(schemas);
+    }
+}
+
+impl PartialSchema for Item {
+    /// What is no job is a job that is refused, and not a request that is.
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new()
+            .description(Some("A job, besides its `idempotencyKey`. Anything else is refused by itself."))
+            .item(Ref::from_schema_name(NewJobBody::name()))
+            .item(Object::with_type(SchemaType::AnyValue))
+            .into()
+    }
 }
 
 /// What became of each job of a batch.

@@ -45,18 +45,24 @@ const READ_ONLY: [&str; 17] = [
 /// What may be changed.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(as = JobChange, rename_all = "camelCase", example = json!({"priority": "high", "webhookUrl": null}))]
 pub(crate) struct ChangeBody {
     /// What to call it.
-    #[schema(max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     task_name: Option<String>,
     /// What runs it.
-    #[schema(rename = "type", max_length = 64)]
+    #[schema(rename = "type", min_length = 1, max_length = 64, pattern = r"^[A-Za-z0-9._-]+$")]
     kind: Option<String>,
     /// What it is run with. Also read as `parameters`.
     #[schema(value_type = Option<serde_json::Value>)]
     payload: Option<Payload>,
     /// `high`, `medium` or `low`, in any case.
+    #[schema(pattern = "^([Hh][Ii][Gg][Hh]|[Mm][Ee][Dd][Ii][Uu][Mm]|[Ll][Oo][Ww])$")]
     priority: Option<String>,
     /// How many attempts may follow the first.
     #[schema(minimum = 0, maximum = 25)]
@@ -68,8 +74,12 @@ pub(crate) struct ChangeBody {
     /// that has an occurrence before it waits again. An API key needs the scope `run` to change it.
     schedule: Option<ScheduleShape>,
     /// Where to tell of its end; null: nowhere.
+    #[schema(max_length = 2048, pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@\\]+([/?#]\S*)?$")]
     webhook_url: Option<String>,
     /// What signs that; null: your own signing secret.
+    #[schema(
+        pattern = r"^(whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?|(?!whsec_)[^\x00-\x1f\x7f-\x9f]{16,128})$"
+    )]
     webhook_secret: Option<String>,
 }
 

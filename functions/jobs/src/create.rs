@@ -33,21 +33,32 @@ pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// A job to be created.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewJob, rename_all = "camelCase", example = json!({
     "taskName": "nightly report", "priority": "high", "payload": {"rows": 10}, "run": true
 }))]
 pub(crate) struct NewJobBody {
     /// What to call it; its type without one.
-    #[schema(max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     task_name: Option<String>,
     /// What runs it: `simulate`, `http`, or a type of your own, which runs as `simulate`.
-    #[schema(rename = "type", default = "simulate", max_length = 64)]
+    #[schema(
+        rename = "type",
+        default = "simulate",
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[A-Za-z0-9._-]+$"
+    )]
     kind: Option<String>,
     /// What it is run with: any JSON up to 256 KiB. Also read as `parameters`.
     #[schema(value_type = Option<serde_json::Value>)]
     payload: Option<Payload>,
     /// `high`, `medium` or `low`, in any case.
-    #[schema(default = "low")]
+    #[schema(default = "low", pattern = "^([Hh][Ii][Gg][Hh]|[Mm][Ee][Dd][Ii][Uu][Mm]|[Ll][Oo][Ww])$")]
     priority: Option<String>,
     /// How many attempts may follow the first.
     #[schema(minimum = 0, maximum = 25, default = 3)]
@@ -58,13 +69,19 @@ pub(crate) struct NewJobBody {
     /// When it runs by itself. An API key needs the scope `run` for it.
     schedule: Option<ScheduleShape>,
     /// Where to tell of its end.
+    #[schema(max_length = 2048, pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@\\]+([/?#]\S*)?$")]
     webhook_url: Option<String>,
-    /// What signs that; without one your own signing secret does.
+    /// What signs that, beside a `webhookUrl`: `whsec_` and 24 to 64 bytes in base64, or any text of 16 to 128
+    /// characters. Without one your own signing secret does.
+    #[schema(
+        pattern = r"^(whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?|(?!whsec_)[^\x00-\x1f\x7f-\x9f]{16,128})$"
+    )]
     webhook_secret: Option<String>,
     /// Whether to start it at once; an API key needs the scope `run` for it. A recurring schedule goes on besides; a one-time one cannot.
     #[schema(default = false)]
     run: Option<bool>,
     /// Whose it is to be; only an admin may name another user.
+    #[schema(pattern = "^usr_[0-9a-f]{32}$")]
     user_id: Option<String>,
 }
 
@@ -101,7 +118,7 @@ impl Once {
 /// A job that starts at once, by `run` or by a schedule whose time has come, counts against the limit of runs. An API
 /// key without the scope `read` is answered a receipt.
 #[utoipa::path(post, path = "/jobs", tag = "jobs", security(("bearer" = [])), request_body = NewJobBody,
-    params(("Idempotency-Key" = Option<String>, Header,
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$",
         description = "1 to 255 visible ASCII characters: the same request under it creates one job in 24 hours")),
     responses(
         (status = 201, body = answer::JobAnswer, description = "The job",

@@ -43,7 +43,7 @@ struct Place {
 #[utoipa::path(get, path = "/jobs/{id}/runs", operation_id = "runs_of_job", tag = "jobs",
     security(("bearer" = [])),
     params(("id" = String, Path, description = "The job's id"),
-        ("limit" = Option<u32>, Query, description = "How many, 1 to 100; 20 without it"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many, 1 to 100; 20 without it"),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before")),
     responses((status = 200, body = Runs, description = "A page"),
         (status = 404, description = "There is no such job of yours", body = edge::problem::Document)))]

@@ -95,6 +95,7 @@ impl Wanted {
 /// A schedule to look at, alone or with the number of occurrences to show.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(as = PreviewRequest, example = json!({
     "schedule": {"recurrence": {"cron": "30 2 * * *", "timezone": "Europe/Berlin"}}, "count": 3
 }))]

@@ -9,7 +9,7 @@ use domain::seal::Sealed;
 use domain::signature::fresh_secret;
 use domain::time::Moment;
 use domain::user::{Signing, User};
-use edge::request::expect_json;
+use edge::request::optional_fields;
 use edge::{Answer, Problem, RawBody, SessionCaller};
 use http::HeaderMap;
 use serde::Serialize;
@@ -40,6 +40,7 @@ pub(crate) struct SigningSecret {
 /// How to exchange the secret.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(rename_all = "camelCase", example = json!({"overlapHours": 24}))]
 pub(crate) struct Rotation {
     /// How long the secret before goes on signing beside the new one.
@@ -65,12 +66,7 @@ pub(crate) async fn rotate(
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Answer<Json<SigningSecret>> {
-    let overlap = if body.iter().all(u8::is_ascii_whitespace) {
-        OVERLAP_HOURS
-    } else {
-        expect_json(&headers)?;
-        overlap(Fields::parse(&body)?)?
-    };
+    let overlap = optional_fields(&headers, &body)?.map_or(Ok(OVERLAP_HOURS), overlap)?;
     let overlap = Duration::from_secs(overlap * 3_600);
     let mut owner = caller.user;
     for _ in 0..MOST_RACES {

@@ -9,7 +9,7 @@ use domain::job::Job;
 use domain::life;
 use domain::message::Deliver;
 use domain::time::Moment;
-use edge::request::expect_json;
+use edge::request::optional_fields;
 use edge::views::{JobView, SeenJob, url_for};
 use edge::{Answer, Caller, Code, Problem, Query, RawBody, RunCaller};
 use http::{HeaderMap, StatusCode};
@@ -99,6 +99,7 @@ struct DeadJobs {
 /// What is to be tried again.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(rename_all = "camelCase", example = json!({"dryRun": true}))]
 pub(crate) struct RedriveBody {
     /// Whether the webhooks are.
@@ -168,7 +169,7 @@ struct NotRerun {
 
 /// What was given up: webhooks that nobody took, and jobs whose workers kept dying. For admins.
 #[utoipa::path(get, path = "/admin/dead-letters", tag = "admin", security(("bearer" = [])),
-    params(("limit" = Option<u32>, Query, description = "How many of each, 1 to 100; 10 without it. Of webhooks \
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many of each, 1 to 100; 10 without it. Of webhooks \
         never more than 10 are shown: GET /deliveries?state=dead lists a user's")),
     responses((status = 200, body = Dead, description = "How many, and some of them"),
         (status = 403, description = "You are no admin", body = edge::problem::Document)))]
@@ -222,11 +223,10 @@ pub(crate) async fn redrive(
 
 impl Wanted {
     fn read(headers: &HeaderMap, body: &[u8]) -> Answer<Self> {
-        let blank = body.iter().all(u8::is_ascii_whitespace);
-        if !blank {
-            expect_json(headers)?;
-        }
-        let mut fields = Fields::parse(if blank { b"{}" } else { body })?;
+        let mut fields = match optional_fields(headers, body)? {
+            Some(fields) => fields,
+            None => Fields::parse(b"{}")?,
+        };
         let rate = bounded(&mut fields, "ratePerSecond", FASTEST);
         let wanted = Self {
             webhooks: fields.flag(&["webhooks"]).unwrap_or(true),

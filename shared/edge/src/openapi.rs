@@ -1,5 +1,7 @@
 //! The description of the API, put together from what each function says of itself.
 
+mod links;
+
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
@@ -42,6 +44,7 @@ pub fn document(version: &str, parts: impl IntoIterator<Item = OpenApi>) -> Open
         operations(item).for_each(type_problems);
         operations(item).for_each(name_credentials);
     }
+    links::add(&mut whole);
     add_components(whole.components.get_or_insert_with(Components::new));
     whole
 }

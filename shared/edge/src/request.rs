@@ -74,6 +74,16 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
+/// The members of a body that may be left out. Nothing, blanks and `null` are a body that was left out, however they
+/// are declared.
+pub fn optional_fields(headers: &HeaderMap, body: &[u8]) -> Result<Option<Fields>, Problem> {
+    if matches!(body.trim_ascii(), b"" | b"null") {
+        return Ok(None);
+    }
+    expect_json(headers)?;
+    Ok(Some(Fields::parse(body)?))
+}
+
 impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = Problem;
 
@@ -129,6 +139,24 @@ mod tests {
         let request =
             http::Request::builder().header(CONTENT_LENGTH, "99999999").body(Body::empty()).unwrap();
         assert_eq!(RawBody::from_request(request, &()).await.unwrap_err().code(), Code::PayloadTooLarge);
+    }
+
+    #[test]
+    fn a_body_may_be_left_out_or_null() {
+        let none = HeaderMap::new();
+        for left_out in ["", " \n", "null", " null\r\n"] {
+            assert!(optional_fields(&none, left_out.as_bytes()).unwrap().is_none(), "{left_out:?}");
+        }
+        assert!(optional_fields(&none, b"{}").unwrap().is_some());
+        for wrong in ["nul", "[null]", "0"] {
+            assert_eq!(
+                optional_fields(&none, wrong.as_bytes()).unwrap_err().code(),
+                Code::InvalidBody,
+                "{wrong}"
+            );
+        }
+        let text = HeaderMap::from_iter([(CONTENT_TYPE, "text/plain".parse().unwrap())]);
+        assert_eq!(optional_fields(&text, b"{}").unwrap_err().code(), Code::UnsupportedMediaType);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod run;
 mod schedule;
 mod seen;
 mod user;
+mod words;
 
 pub use api_key::KeyView;
 pub use delivery::{DeliveryView, request_headers, url_for};
@@ -17,6 +18,7 @@ pub use run::RunView;
 pub use schedule::{RecurrenceShape, ScheduleShape};
 pub use seen::{JobReceipt, SeenJob};
 pub use user::UserView;
+pub use words::{EndedShape, EventShape, ScopeShape};
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ const POLL: Duration = Duration::from_millis(20);
 const POLLS: usize = 500;
 
 /// A process that is asked to end when this is dropped.
-pub(super) struct Running(pub(super) Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -12,7 +12,7 @@ use crate::shell::Failure;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Posts a JSON document and reads the JSON that comes back.
-pub(super) fn post(
+pub(crate) fn post(
     to: SocketAddr,
     path: &str,
     headers: &[(&str, &str)],
@@ -33,14 +33,14 @@ pub(super) fn post(
     stream.read_to_end(&mut answer).map_err(failed())?;
     let (status, body) = take_apart(&answer).ok_or_else(|| Failure::new(format!("{to}{path}: no HTTP")))?;
     let text = String::from_utf8_lossy(&body);
-    if status != 200 {
+    if !(200..300).contains(&status) {
         return Err(Failure::new(format!("{to}{path}: {status}: {text}")));
     }
     serde_json::from_str(&text).map_err(Failure::while_(format!("{to}{path}: {text}")))
 }
 
 /// An address of this machine that nobody listens at.
-pub(super) fn free_address() -> Result<SocketAddr, Failure> {
+pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
     let failed = || Failure::while_("looking for a free port");
     TcpListener::bind(("127.0.0.1", 0)).map_err(failed())?.local_addr().map_err(failed())
 }

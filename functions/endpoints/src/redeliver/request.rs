@@ -7,6 +7,7 @@ use domain::id::UserId;
 use domain::input::Fields;
 use domain::message::Target;
 use domain::time::Moment;
+use edge::views::EndedShape;
 use edge::{Answer, Caller, Code, Problem};
 use store::DeliveryFilter;
 use utoipa::ToSchema;
@@ -21,14 +22,16 @@ const STATES: [DeliveryState; 3] = [DeliveryState::Dead, DeliveryState::Skipped,
 /// Which deliveries are to be sent again.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its description is used")]
+#[serde(deny_unknown_fields)]
 #[schema(as = Redelivery, rename_all = "camelCase", example = json!({
     "since": "2026-03-01T00:00:00Z", "state": ["dead"], "dryRun": true
 }))]
 pub(crate) struct RedeliveryBody {
     /// Any of `dead`, `skipped` and `delivered`; also a single text.
-    #[schema(default = json!(["dead", "skipped"]))]
+    #[schema(default = json!(["dead", "skipped"]), min_items = 1, value_type = Option<Vec<EndedShape>>)]
     state: Option<Vec<String>>,
     /// To this endpoint; or `job` for the webhookUrl of jobs, `deployment` for WEBHOOK_URL.
+    #[schema(pattern = "^(end_[0-9a-f]{32}|job|deployment)$")]
     endpoint_id: Option<String>,
     /// Of events of this moment and later ones.
     #[schema(format = DateTime)]
@@ -49,6 +52,7 @@ pub(crate) struct RedeliveryBody {
     /// The nextCursor of the answer before.
     cursor: Option<String>,
     /// Whose; only an admin may name another user.
+    #[schema(pattern = "^usr_[0-9a-f]{32}$")]
     user_id: Option<String>,
 }
 

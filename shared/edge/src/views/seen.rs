@@ -1,18 +1,21 @@
 //! How much of a job the answer to a change may tell.
 
+use std::borrow::Cow;
+
 use domain::api_key::Scope;
 use domain::id::JobId;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::JobView;
 use crate::caller::Caller;
 
 /// A job in the answer to a request that creates, changes, starts or stops it: the whole of it, or without the
 /// scope `read` a receipt.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-#[schema(as = SeenJob)]
 pub enum SeenJob {
     /// For a session, and for a key with the scope `read`.
     Whole(Box<JobView>),
@@ -36,6 +39,38 @@ pub struct JobReceipt {
     pub status: &'static str,
     /// Grows with each change; the ETag is this number in quotes.
     pub version: u64,
+}
+
+impl ToSchema for SeenJob {
+    fn name() -> Cow<'static, str> {
+        "SeenJob".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        for (name, schema) in [named::<JobView>(), named::<JobReceipt>()] {
+            schemas.push((name, schema));
+        }
+        JobView::schemas(schemas);
+        JobReceipt::schemas(schemas);
+    }
+}
+
+impl PartialSchema for SeenJob {
+    /// A whole job has all that a receipt has: it is any of the two, and not one of them.
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new()
+            .description(Some(
+                "A job in the answer to a request that creates, changes, starts or stops it: the whole of it, or \
+                 without the scope `read` a receipt.",
+            ))
+            .item(Ref::from_schema_name(JobView::name()))
+            .item(Ref::from_schema_name(JobReceipt::name()))
+            .into()
+    }
+}
+
+fn named<T: ToSchema>() -> (String, RefOr<Schema>) {
+    (T::name().into_owned(), T::schema())
 }
 
 impl SeenJob {

@@ -1,0 +1,123 @@
+"""What a description in OpenAPI cannot tell, for the requests that schemathesis expects to be taken.
+
+A text may have rules beyond a pattern, and members of a request may depend on one another. What is to be refused is
+sent as it was made up, except that nothing may call another machine.
+"""
+
+from urllib.parse import urlsplit
+
+import schemathesis
+from hypothesis import strategies as st
+
+RECEIVER = "/webhook-test"
+BEGINS, ENDS = "2031-05-06T07:08:09Z", "2999-01-01T00:00:00Z"
+DEEPEST = 10_000
+IN_PAYLOADS = {
+    "http": {"url": RECEIVER},
+    "email": {"to": "ada@example.com", "subject": "Tick", "body": "Ten seconds have passed."},
+}
+
+schemathesis.openapi.format("timezone", st.sampled_from(["UTC", "Europe/Berlin", "America/Nuuk", "Asia/Kathmandu"]))
+schemathesis.openapi.format("cron", st.sampled_from(["30 2 * * *", "*/15 9-17 * * MON-FRI", "0 0 1 1 *", "@daily"]))
+# Whatever has to lie in the future does.
+schemathesis.openapi.format("date-time", st.datetimes(
+    min_value=__import__("datetime").datetime(2031, 1, 1), max_value=__import__("datetime").datetime(2900, 1, 1),
+).map(lambda moment: moment.replace(microsecond=0).isoformat() + "Z"))
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    base = case.operation.base_url or ""
+    body = case.body
+    if isinstance(body, (dict, list)):
+        case.body = at_home(body, base)
+    meta = case.meta
+    if meta is None or not meta.generation.mode.is_positive:
+        return
+    if isinstance(case.query, dict):
+        related_query(case.query)
+    if isinstance(case.body, dict):
+        case.body = related(case.operation.path, case.body, base)
+
+
+def at_home(value, base):
+    """The same with every URL leading to this machine."""
+    if isinstance(value, dict):
+        return {name: at_home(member, base) for name, member in value.items()}
+    if isinstance(value, list):
+        return [at_home(item, base) for item in value]
+    if isinstance(value, str) and value.strip().lower().startswith(("http:", "https:")) and len(value) <= 2048:
+        return base + RECEIVER
+    return value
+
+
+def related_query(query):
+    # A cursor is a text that an answer gave.
+    query.pop("cursor", None)
+    if query.get("scope") == "all":
+        for name in ("userId", "sort", "page", "offset"):
+            query.pop(name, None)
+    if "page" in query:
+        query.pop("offset", None)
+    limit = query.get("limit", 20)
+    if isinstance(limit, int):
+        if isinstance(query.get("page"), int):
+            query["page"] = min(query["page"], DEEPEST // limit)
+        if isinstance(query.get("offset"), int):
+            query["offset"] = min(query["offset"], DEEPEST - limit)
+
+
+def related(path, body, base):
+    body = dict(body)
+    if path.startswith("/jobs"):
+        jobs = [body] if path != "/jobs/batch" else []
+        for job in jobs:
+            job_members(job, base, is_new=path == "/jobs")
+    elif path == "/schedules/preview" and isinstance(body.get("schedule"), dict):
+        body["schedule"] = schedule(body["schedule"])
+    elif path == "/deliveries/redeliver":
+        body.pop("cursor", None)
+        if body.get("until"):
+            body["until"] = ENDS
+    elif path == "/profile/password" and body.get("newPassword") == body.get("currentPassword"):
+        body["newPassword"] = "another " + body["newPassword"][:100]
+    elif path.startswith("/webhooks") and isinstance(body.get("headers"), dict):
+        body["headers"] = {name: value for name, value in body["headers"].items() if value != "********"}
+    return body
+
+
+def job_members(job, base, is_new):
+    kind = job.get("type")
+    if isinstance(kind, str) and kind.lower() in IN_PAYLOADS:
+        job["payload"] = at_home({**IN_PAYLOADS[kind.lower()]}, base)
+        if kind.lower() == "http":
+            job["payload"]["url"] = base + RECEIVER
+    if isinstance(job.get("webhookSecret"), str) and (is_new or "webhookUrl" in job):
+        job["webhookUrl"] = base + RECEIVER
+    if isinstance(job.get("schedule"), dict):
+        job["schedule"] = schedule(job["schedule"])
+        if "recurrence" not in job["schedule"]:
+            job.pop("run", None)
+
+
+def schedule(value):
+    """With either a start or a recurrence, and in it either an interval or a cron."""
+    value = dict(value)
+    recurrence = value.get("recurrence")
+    if not isinstance(recurrence, dict) or value.get("type") == "one-time":
+        value.pop("recurrence", None)
+        value["type"] = "one-time"
+        value["startTime"] = value.get("startTime") or BEGINS
+        return value
+    recurrence = dict(recurrence)
+    if recurrence.get("cron"):
+        recurrence.pop("interval", None)
+    else:
+        recurrence.pop("cron", None)
+        recurrence["interval"] = interval(recurrence.get("interval"))
+    if recurrence.get("endTime"):
+        recurrence["endTime"] = ENDS
+    if value.get("timezone") and recurrence.get("timezone"):
+        value.pop("timezone")
+    value["recurrence"] = recurrence
+    return value

@@ -1,0 +1,144 @@
+//! `cargo xtask schemathesis`: the running system against its own description, with requests that the description
+//! allows, requests that it forbids, and chains of both.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::emulate::{host::Running, http};
+use crate::shell::{Failure, cargo, program, root, run, target};
+use crate::venv::venv;
+
+/// The same requests each time.
+const SEED: &str = "20260301";
+/// How many requests of each kind an operation gets; with all phases a run stays within four minutes on two cores.
+const EXAMPLES: &str = "30";
+/// Who sends them. The first two must not see each other's records; the last one is the administrator.
+const USERS: [&str; 3] = ["ada", "ben", "root"];
+const PASSWORD: &str = "an oyster in the tambourine";
+const POLL: Duration = Duration::from_millis(50);
+/// How many polls the system has to begin: ten seconds.
+const POLLS: usize = 200;
+
+/// What differs from a deployment: thousands of requests come from one address, and what they start shall end soon.
+const VARIABLES: [(&str, &str); 8] = [
+    ("AUTH_RATE_LIMIT_MAX", "0"),
+    ("RATE_LIMIT_MAX", "0"),
+    ("REDELIVER_RATE_MAX", "0"),
+    // Whether a text is easy to guess is nothing that a schema can tell.
+    ("PASSWORD_MIN_SCORE", "0"),
+    ("JOB_RETRY_BASE_MS", "1"),
+    ("SIMULATED_TASK_MS", "0"),
+    ("WEBHOOK_RETRY_SCHEDULE", "none"),
+    ("LOG_LEVEL", "warn"),
+];
+
+/// Starts the system on a fresh data folder, runs schemathesis against it, and fails if that finds anything.
+pub(crate) fn schemathesis(args: &[String]) -> Result<(), Failure> {
+    let tools = venv()?;
+    run(cargo().args(["build", "--quiet", "--package", "local", "--bin", "nightjar-local"]))?;
+    let folder = target().join("schemathesis");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(Failure::while_(folder.display()))?;
+    }
+    fs::create_dir_all(&folder).map_err(Failure::while_(folder.display()))?;
+    let (address, _running) = start(&folder)?;
+    for user in USERS {
+        let body = json!({ "name": user, "email": email(user), "password": PASSWORD });
+        http::post(address, "/register", &[("Content-Type", "application/json")], &body)?;
+    }
+    fs::write(folder.join("users.json"), users().to_string()).map_err(Failure::while_("users.json"))?;
+
+    let settings = root().join("infra/schemathesis");
+    let mut command = tools.tool("schemathesis");
+    // The settings name the users' file, and what a failure leaves behind shall lie there too.
+    command.current_dir(&folder).env("PYTHONPATH", &settings).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.arg("--config-file").arg(settings.join("schemathesis.toml"));
+    command.args(["run", &format!("http://{address}/openapi.json"), "--checks", "all"]);
+    command.args(["--phases", "examples,coverage,fuzzing,stateful", "--mode", "all"]);
+    command.args(["--seed", SEED, "--max-examples", EXAMPLES, "--generation-database", "none"]);
+    run(command.args(args)).map_err(|failure| {
+        Failure::new(format!("{failure}; what the system logged is in {}", log(&folder).display()))
+    })
+}
+
+/// The system on a free port of this machine, once it listens.
+fn start(folder: &Path) -> Result<(SocketAddr, Running), Failure> {
+    let failed = || Failure::while_("nightjar-local");
+    let address = http::free_address()?;
+    let log = fs::File::create(log(folder)).map_err(failed())?;
+    let child = program(target().join("debug/nightjar-local"))
+        .args(["--port", &address.port().to_string(), "--data-dir"])
+        .arg(folder.join("data"))
+        .envs(VARIABLES)
+        .env("ADMIN_EMAIL", email(USERS[2]))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(failed())?)
+        .stderr(log)
+        .spawn()
+        .map_err(failed())?;
+    let mut running = Running(child);
+    for _ in 0..POLLS {
+        if TcpStream::connect(address).is_ok() {
+            return Ok((address, running));
+        }
+        if let Some(status) = running.0.try_wait().map_err(failed())? {
+            return Err(Failure::new(format!("nightjar-local ended before it listened ({status})")));
+        }
+        sleep(POLL);
+    }
+    Err(Failure::new("nightjar-local does not listen"))
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join("nightjar.log")
+}
+
+fn email(user: &str) -> String {
+    format!("{user}@schemathesis.test")
+}
+
+/// How each of them logs in, as Web Fuzzing Commons writes it. Who was logged out logs in again.
+fn users() -> Value {
+    let entry = |user: &str| {
+        json!({
+            "name": user,
+            "loginEndpointAuth": {
+                "verb": "POST",
+                "endpoint": "/login",
+                "contentType": "application/json",
+                "payloadRaw": json!({ "email": email(user), "password": PASSWORD }).to_string(),
+                "token": {
+                    "extractFrom": "body",
+                    "extractSelector": "/token",
+                    "sendIn": "header",
+                    "sendName": "Authorization",
+                    "sendTemplate": "Bearer {token}",
+                },
+            },
+        })
+    };
+    json!({ "auth": USERS.map(entry) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_user_logs_in_with_what_was_registered() {
+        let users = users();
+        for (place, user) in USERS.into_iter().enumerate() {
+            let entry = &users["auth"][place];
+            assert_eq!(entry["name"], user);
+            let sent = entry["loginEndpointAuth"]["payloadRaw"].as_str().unwrap();
+            let sent: Value = serde_json::from_str(sent).unwrap();
+            assert_eq!(sent, json!({ "email": email(user), "password": PASSWORD }));
+        }
+    }
+}
