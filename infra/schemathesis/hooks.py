@@ -4,7 +4,7 @@ A text may have rules beyond a pattern, and members of a request may depend on o
 sent as it was made up, except that nothing may call another machine.
 """
 
-from urllib.parse import urlsplit
+from datetime import datetime
 
 import schemathesis
 from hypothesis import strategies as st
@@ -20,9 +20,7 @@ IN_PAYLOADS = {
 schemathesis.openapi.format("timezone", st.sampled_from(["UTC", "Europe/Berlin", "America/Nuuk", "Asia/Kathmandu"]))
 schemathesis.openapi.format("cron", st.sampled_from(["30 2 * * *", "*/15 9-17 * * MON-FRI", "0 0 1 1 *", "@daily"]))
 # Whatever has to lie in the future does.
-schemathesis.openapi.format("date-time", st.datetimes(
-    min_value=__import__("datetime").datetime(2031, 1, 1), max_value=__import__("datetime").datetime(2900, 1, 1),
-).map(lambda moment: moment.replace(microsecond=0).isoformat() + "Z"))
+schemathesis.openapi.format("date-time", st.datetimes(datetime(2031, 1, 1), datetime(2900, 1, 1)).map(lambda moment: moment.replace(microsecond=0).isoformat() + "Z"))
 
 
 @schemathesis.hook
@@ -59,12 +57,15 @@ def related_query(query):
             query.pop(name, None)
     if "page" in query:
         query.pop("offset", None)
-    limit = query.get("limit", 20)
-    if isinstance(limit, int):
-        if isinstance(query.get("page"), int):
-            query["page"] = min(query["page"], DEEPEST // limit)
-        if isinstance(query.get("offset"), int):
-            query["offset"] = min(query["offset"], DEEPEST - limit)
+    limit = number(query.get("limit")) or 20
+    for name, deepest in (("page", DEEPEST // limit), ("offset", DEEPEST - limit)):
+        if number(query.get(name)) is not None:
+            query[name] = min(number(query[name]), deepest)
+
+
+def number(value):
+    text = str(value)
+    return int(text) if text.isdecimal() and not isinstance(value, bool) else None
 
 
 def related(path, body, base):
@@ -73,6 +74,12 @@ def related(path, body, base):
         jobs = [body] if path != "/jobs/batch" else []
         for job in jobs:
             job_members(job, base, is_new=path == "/jobs")
+    elif path == "/login":
+        # One of the two, and an empty one is as good as none.
+        if (body.get("userName") or "").strip():
+            body.pop("email", None)
+        elif not (body.get("email") or "").strip():
+            body["email"] = "ada@example.com"
     elif path == "/schedules/preview" and isinstance(body.get("schedule"), dict):
         body["schedule"] = schedule(body["schedule"])
     elif path == "/deliveries/redeliver":

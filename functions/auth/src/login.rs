@@ -26,10 +26,10 @@ const LONGEST: usize = 1_024;
 #[allow(dead_code, reason = "it describes the body; the handler reads it member by member")]
 pub(crate) struct Body {
     /// The address; also read as `emailId`.
-    #[schema(required = false, example = "ada@example.com", max_length = 256, pattern = r"\S")]
+    #[schema(required = false, example = "ada@example.com", max_length = 256)]
     email: Option<String>,
     /// Or the name, if this user was the first to take it; also read as `name`.
-    #[schema(required = false, max_length = 256, pattern = r"\S")]
+    #[schema(required = false, max_length = 256)]
     user_name: Option<String>,
     /// The password.
     #[schema(example = "correct horse battery")]

@@ -111,7 +111,7 @@ impl App {
     ) -> Answer<Response> {
         // Whose endpoint it is comes first: what is wrong with a body tells nothing of another user's.
         let mut endpoint = self.own(caller, id).await?;
-        versions.check("endpoint", endpoint.version)?;
+        // And what is wrong with a body comes before a version that has passed (RFC 9110, section 13.2.1).
         let change = Change::read(self, fields)?;
         for _ in 0..=MOST_RACES {
             versions.check("endpoint", endpoint.version)?;

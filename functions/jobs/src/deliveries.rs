@@ -65,15 +65,15 @@ pub(crate) async fn of_job(
 
 /// All deliveries of a user's jobs. Also at GET /get-logs.
 #[utoipa::path(get, path = "/deliveries", tag = "deliveries", security(("bearer" = [])),
-    params(("state" = Option<String>, Query, pattern = "^((pending|delivered|retrying|dead|skipped)(,(pending|delivered|retrying|dead|skipped))*)?$",
+    params(("state" = Option<String>, Query, pattern = "^(pending|delivered|retrying|dead|skipped)(,(pending|delivered|retrying|dead|skipped))*$",
             description = "Any of pending, delivered, retrying, dead, skipped, between commas"),
-        ("endpointId" = Option<String>, Query, pattern = "^(end_[0-9a-f]{32}|job|deployment)?$",
+        ("endpointId" = Option<String>, Query, pattern = "^(end_[0-9a-f]{32}|job|deployment)$",
             description = "To this endpoint; or `job` for the webhookUrl of jobs, `deployment` for WEBHOOK_URL"),
         ("since" = Option<String>, Query, format = DateTime, description = "Of events of this moment and later ones"),
         ("until" = Option<String>, Query, format = DateTime, description = "Of events before this moment"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many deliveries, 1 to 100; 20 without it"),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
-        ("userId" = Option<String>, Query, pattern = "^(usr_[0-9a-f]{32})?$",
+        ("userId" = Option<String>, Query, pattern = "^usr_[0-9a-f]{32}$",
             description = "Whose; only an admin may name another user")),
     responses((status = 200, body = Deliveries, description = "The newest first")))]
 pub(crate) async fn of_user(

@@ -2,12 +2,13 @@
 
 mod links;
 
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
+    Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, ResponseBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -43,6 +44,7 @@ pub fn document(version: &str, parts: impl IntoIterator<Item = OpenApi>) -> Open
         operations(item).for_each(add_problems);
         operations(item).for_each(type_problems);
         operations(item).for_each(name_credentials);
+        operations(item).for_each(allow_empty);
     }
     links::add(&mut whole);
     add_components(whole.components.get_or_insert_with(Components::new));
@@ -100,6 +102,16 @@ fn type_problems(operation: &mut Operation) {
         let RefOr::T(answer) = answer else { continue };
         if let Some(content) = answer.content.shift_remove("application/json") {
             answer.content.insert(PROBLEM_TYPE.to_owned(), content);
+        }
+    }
+}
+
+/// An empty parameter is as good as none ([`Query`](crate::Query)).
+fn allow_empty(operation: &mut Operation) {
+    let parameters = operation.parameters.iter_mut().flatten();
+    for parameter in parameters.filter_map(|one| if let RefOr::T(one) = one { Some(one) } else { None }) {
+        if parameter.parameter_in == ParameterIn::Query && parameter.required != Required::True {
+            parameter.extensions = Some(Extensions::from_iter([("allowEmptyValue", true)]));
         }
     }
 }
