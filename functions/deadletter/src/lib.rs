@@ -49,7 +49,7 @@ impl Letter {
     /// about a run that was put aside would start the job again.
     fn again(self, job_id: JobId) -> JobMessage {
         let Self { run: run_id, trigger, rescued } = self;
-        let rescued = rescued + 1;
+        let rescued = rescued.saturating_add(1);
         match trigger {
             Trigger::Run { version } => JobMessage::Run { job_id, run_id, version, rescued },
             Trigger::Fire { rev: schedule_rev, due_at } => {
@@ -177,7 +177,7 @@ impl DeadLetter {
             tracing::error!(job = %id, %run, "a failure could not be told to the job's owner");
             return Ok(());
         };
-        let next = JobMessage::Notice { job_id: id, run_id: run, round, rescued: rescued + 1 };
+        let next = JobMessage::Notice { job_id: id, run_id: run, round, rescued: rescued.saturating_add(1) };
         Ok(self.jobs.send(Priority::Low, job.user_id, &next, delay).await?)
     }
 
@@ -190,7 +190,7 @@ impl DeadLetter {
             tracing::error!(endpoint = %endpoint_id, "what became of an endpoint could not be told to its owner");
             return Ok(());
         };
-        *rescued += 1;
+        *rescued = rescued.saturating_add(1);
         let owner = *user_id;
         Ok(self.jobs.send(Priority::Low, owner, &message, delay).await?)
     }

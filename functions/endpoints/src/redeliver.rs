@@ -114,7 +114,7 @@ impl App {
             endpoint_id: delivery.endpoint_id,
             url,
             body,
-            round: delivery.round + 1,
+            round: delivery.round.saturating_add(1),
             cancel_id: None,
             turn: None,
         };

@@ -67,13 +67,15 @@ pub(crate) fn record(seen: &Delivery, outcome: &Outcome, plan: Plan<'_>) -> Deli
     let state = match outcome.verdict {
         Verdict::Taken => DeliveryState::Delivered,
         Verdict::Gone => DeliveryState::Dead,
-        Verdict::Failed { asked } => match plan.steps.after(seen.round_attempts + 1, asked, plan.dice) {
-            Some(wait) => {
-                attempt.next_attempt_at = Some(plan.now.plus(wait));
-                DeliveryState::Retrying
+        Verdict::Failed { asked } => {
+            match plan.steps.after(seen.round_attempts.saturating_add(1), asked, plan.dice) {
+                Some(wait) => {
+                    attempt.next_attempt_at = Some(plan.now.plus(wait));
+                    DeliveryState::Retrying
+                }
+                None => DeliveryState::Dead,
             }
-            None => DeliveryState::Dead,
-        },
+        }
     };
     seen.attempted(attempt, state)
 }

@@ -258,7 +258,9 @@ impl Courier {
 
     /// Gives the message to the dead-letter queue, in the round that begins when somebody moves it back.
     async fn bury(&self, message: &Deliver) -> Result<Handled, Trouble> {
-        self.queues.bury(&Deliver { round: message.round + 1, turn: None, ..message.clone() }).await?;
+        self.queues
+            .bury(&Deliver { round: message.round.saturating_add(1), turn: None, ..message.clone() })
+            .await?;
         tracing::warn!(webhook = %message.webhook_id, job = %message.job_id, "a delivery is dead");
         Ok(Handled::Done)
     }

@@ -117,7 +117,14 @@ impl Worker {
             tracing::error!(endpoint = %endpoint_id, %told, "an endpoint's notice was given up: it was never taken");
             return Handled::Done;
         };
-        let next = JobMessage::EndpointNotice { user_id, endpoint_id, told, at, round: round + 1, rescued };
+        let next = JobMessage::EndpointNotice {
+            user_id,
+            endpoint_id,
+            told,
+            at,
+            round: round.saturating_add(1),
+            rescued,
+        };
         let Err(error) = self.jobs.send(Priority::Low, user_id, &next, delay).await else {
             return Handled::Done;
         };

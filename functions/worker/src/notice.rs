@@ -110,7 +110,7 @@ impl Worker {
             tracing::error!(job = %id, %run, "a notice was given up: it was never taken");
             return Handled::Done;
         };
-        let next = JobMessage::Notice { job_id: id, run_id: run, round: round + 1, rescued };
+        let next = JobMessage::Notice { job_id: id, run_id: run, round: round.saturating_add(1), rescued };
         match self.jobs.send(Priority::Low, job.user_id, &next, delay).await {
             Ok(()) => Handled::Done,
             Err(error) => {

@@ -81,7 +81,7 @@ impl Worker {
             _ => return Ok(Handled::Done),
         }
         let (looks, delay) = match self.remove_jobs(id).await? {
-            Stop::Empty => (looks + 1, SETTLED),
+            Stop::Empty => (looks.saturating_add(1), SETTLED),
             Stop::Behind => (0, PAUSE),
             Stop::Late => (0, Duration::ZERO),
         };

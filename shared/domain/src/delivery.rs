@@ -191,8 +191,8 @@ impl Delivery {
     #[must_use]
     pub fn attempted(&self, mut attempt: DeliveryAttempt, state: DeliveryState) -> Self {
         let mut next = Self { version: self.version + 1, state, skipped: None, ..self.clone() };
-        next.attempt_count += 1;
-        next.round_attempts += 1;
+        next.attempt_count = next.attempt_count.saturating_add(1);
+        next.round_attempts = next.round_attempts.saturating_add(1);
         attempt.attempt = next.attempt_count;
         next.next_attempt_at = attempt.next_attempt_at;
         next.attempts.push(attempt);

@@ -69,9 +69,14 @@ impl Fields {
         self.value(names, "must be a text")
     }
 
-    /// A whole number that is not negative.
+    /// A whole number that is not negative; `3.0` is one too, as some clients write it.
     pub fn number(&mut self, names: &[&str]) -> Option<u64> {
-        self.value(names, "must be a whole number, 0 or more")
+        let (name, raw) = self.raw(names)?;
+        let number = whole(raw.get());
+        if number.is_none() {
+            self.fault(format!("/{name}"), "must be a whole number, 0 or more");
+        }
+        number
     }
 
     /// True or false.
@@ -165,6 +170,19 @@ impl Fields {
     }
 }
 
+/// The whole number that a JSON number stands for, if it is one: in any notation, as JSON Schema reads it, as long as
+/// nothing of it is lost.
+pub fn whole(number: &str) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Ok(number) = serde_json::from_str(number) {
+        return Some(number);
+    }
+    let number: f64 = serde_json::from_str(number).ok()?;
+    // Up to 2^53 every whole number is written exactly, and its text is that of a whole number.
+    let fits = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
+    fits.then(|| format!("{:.0}", number.abs()).parse().ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +199,25 @@ mod tests {
         assert_eq!(fields.text(&["z"]), None);
         let places: Vec<_> = fields.finish().unwrap_err().into_iter().map(|fault| fault.pointer).collect();
         assert_eq!(places, ["/email", "/run", "/n", "/x~1y"]);
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_in_any_notation() {
+        for (text, number) in [
+            ("0", 0),
+            ("-0.0", 0),
+            ("38.0", 38),
+            ("1e2", 100),
+            ("2.50E1", 25),
+            ("18446744073709551615", u64::MAX),
+            ("9007199254740992.0", 1 << 53),
+        ] {
+            assert_eq!(whole(text), Some(number), "{text}");
+        }
+        for text in ["-1", "-1.0", "1.5", "1e-1", "1e300", "9007199254740994.0", "true", "\"1\"", "null", ""]
+        {
+            assert_eq!(whole(text), None, "{text}");
+        }
     }
 
     #[test]

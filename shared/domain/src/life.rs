@@ -150,13 +150,13 @@ pub fn claim(job: &Job, run: RunId, holder: u32, now: Moment) -> Job {
 fn hold(job: &mut Job, holder: u32, now: Moment) {
     let Some(run) = job.run.as_mut() else { return };
     let lost = run.lease.is_some();
-    run.attempt += 1;
+    run.attempt = run.attempt.saturating_add(1);
     run.lease = Some(Lease { until: now.plus(LEASE), holder });
     run.not_before = None;
     let number = run.attempt;
     if lost {
         let error = "the worker that held it stopped without an answer";
-        job.log.add(now, Status::Running, format!("attempt {} lost", number - 1), Some(error));
+        job.log.add(now, Status::Running, format!("attempt {} lost", number.saturating_sub(1)), Some(error));
     }
     job.log.add(now, Status::Running, format!("attempt {number} started"), None);
 }

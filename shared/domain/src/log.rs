@@ -38,7 +38,7 @@ pub struct Log(Vec<LogEntry>);
 impl Log {
     /// Adds an entry and lets go of the oldest when there are too many.
     pub fn add(&mut self, at: Moment, status: Status, message: impl Into<String>, error: Option<&str>) {
-        let number = self.0.last().map_or(1, |last| last.number + 1);
+        let number = self.0.last().map_or(1, |last| last.number.saturating_add(1));
         let error = error.map(|text| cut(text, MAX_ERROR_BYTES));
         self.0.push(LogEntry { number, at, status, message: message.into(), error });
         let surplus = self.0.len().saturating_sub(MAX_ENTRIES);

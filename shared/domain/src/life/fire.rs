@@ -45,13 +45,14 @@ pub(super) fn accept(
     }
     let late = at.now.since(due_at) > MISSED_AFTER;
     if late && missed == Missed::Skip {
-        let before = Moment::from_millis(at.now.as_millis() - millis(MISSED_AFTER) - 1);
+        let before =
+            Moment::from_millis(at.now.as_millis().saturating_sub(millis(MISSED_AFTER)).saturating_sub(1));
         return skip(job, table, before.max(due_at), "nothing could start it in time", at);
     }
     if late && missed == Missed::Backfill {
         let oldest = table.schedule.last_of(due_at, at.now, MOST_BACKFILLED);
         if let Some(oldest) = oldest.filter(|oldest| *oldest > due_at) {
-            let before = Moment::from_millis(oldest.as_millis() - 1);
+            let before = Moment::from_millis(oldest.as_millis().saturating_sub(1));
             return skip(job, table, before, "a backfill makes up for the last 1000 only", at);
         }
     }
@@ -88,7 +89,7 @@ pub(super) fn begun(job: &Job, due_at: Moment, at: Present) -> Job {
         let told = missed(table, due_at, through, at.now);
         next.log.add(at.now, Status::Running, told, None);
     }
-    table.fires += 1;
+    table.fires = table.fires.saturating_add(1);
     advance(table, through);
     next
 }

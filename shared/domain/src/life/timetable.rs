@@ -118,6 +118,7 @@ fn first(schedule: &Schedule, dealt_with: Option<Moment>, now: Moment) -> Option
         }
         return schedule.latest(now).map(|_| now).or_else(|| schedule.after(now));
     }
-    let from = dealt_with.map_or(now, |through| now.max(Moment::from_millis(through.as_millis() + 1)));
+    let from =
+        dealt_with.map_or(now, |through| now.max(Moment::from_millis(through.as_millis().saturating_add(1))));
     schedule.first(from)
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::every::{Every, Step};
 use super::{Kind, Missed, Recurrence, Schedule, cron, zone};
-use crate::input::{Fault, Fields};
+use crate::input::{Fault, Fields, whole};
 use crate::time::Moment;
 
 const TIMEZONE: [&str; 2] = ["timezone", "timeZone"];
@@ -93,7 +93,7 @@ fn recur(inner: &mut Reader, timezone: String, zone: &TimeZone) -> (Recurrence, 
         if cron::comes(&cron) { Ok(text) } else { Err("names a day that never comes".to_owned()) }
     });
     let end_time = inner.text(&["endTime"], |text| time(text, zone));
-    let max_runs = inner.value(&MAX_RUNS, "must be a whole number, 1 or more", |runs: &u32| *runs > 0);
+    let max_runs = inner.count(&MAX_RUNS);
     let (step, interval) = step.unzip();
     (Recurrence { interval, cron, timezone, end_time, max_runs }, step)
 }
@@ -198,18 +198,13 @@ impl Reader {
         }
     }
 
-    fn value<T: serde::de::DeserializeOwned>(
-        &mut self,
-        names: &[&str],
-        complaint: &str,
-        holds: impl FnOnce(&T) -> bool,
-    ) -> Option<T> {
+    fn count(&mut self, names: &[&str]) -> Option<u32> {
         let (name, raw) = self.fields.raw(names)?;
-        let value = serde_json::from_str(raw.get()).ok().filter(holds);
-        if value.is_none() {
-            self.fields.fault(format!("/{name}"), complaint);
+        let count = whole(raw.get()).and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
+        if count.is_none() {
+            self.fields.fault(format!("/{name}"), "must be a whole number, 1 or more");
         }
-        value
+        count
     }
 
     /// Notes the faults of what was read, and of what was not.

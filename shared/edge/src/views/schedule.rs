@@ -42,7 +42,7 @@ pub struct ScheduleShape {
 pub struct RecurrenceShape {
     /// `minutely`, `hourly`, `daily`, `weekly`, `monthly`, `yearly`, or an ISO 8601 duration such as `PT90M`.
     #[schema(value_type = Option<String>,
-        pattern = r"^(minutely|hourly|daily|weekly|monthly|yearly|P(?=[0-9T])([0-9]{1,3}Y)?([0-9]{1,3}M)?([0-9]{1,3}W)?([0-9]{1,3}D)?(T(?=[0-9])([0-9]{1,3}H)?([0-9]{1,3}M)?([0-9]{1,3}S)?)?)$")]
+        pattern = r"^(minutely|hourly|daily|weekly|monthly|yearly|P(?=[0-9T])(?=.*[1-9])([0-9]{1,3}Y)?([0-9]{1,3}M)?([0-9]{1,3}W)?([0-9]{1,3}D)?(T(?=[0-9])([0-9]{1,3}H)?([0-9]{1,3}M)?([0-9]{1,3}S)?)?)$")]
     interval: (),
     /// Five fields (minute, hour, day of month, month, day of week), or six with the second in front.
     #[schema(value_type = Option<String>, format = "cron", example = "30 2 * * *")]
