@@ -13,7 +13,7 @@ const DEFAULT_LIMIT: usize = 20;
 const MOST_IDS: usize = 100;
 /// How deep a page may lie that is found by counting.
 pub(crate) const DEEPEST: usize = 10_000;
-/// How long a search text may be: more than that is not looked at in a payload either.
+/// How many characters a search text may have: of a payload no more bytes are looked at.
 const LONGEST_SEARCH: usize = 512;
 
 /// A list that was asked for.
@@ -157,11 +157,10 @@ fn ids(query: &mut Query) -> Option<Vec<JobId>> {
 }
 
 fn search(text: &str) -> Result<String, String> {
-    let text = text.to_lowercase();
-    if text.len() <= LONGEST_SEARCH {
-        return Ok(text);
+    if text.chars().count() <= LONGEST_SEARCH {
+        return Ok(text.to_lowercase());
     }
-    Err(format!("must be at most {LONGEST_SEARCH} bytes long"))
+    Err(format!("must have at most {LONGEST_SEARCH} characters"))
 }
 
 fn order(text: &str) -> Result<Order, &'static str> {
@@ -230,7 +229,8 @@ mod tests {
         ] {
             assert_eq!(places(query), [place], "{query}");
         }
-        assert_eq!(places(&format!("search={}", "x".repeat(513))), ["search"]);
+        assert_eq!(places(&format!("search={}", "é".repeat(513))), ["search"]);
+        assert_eq!(asked(&format!("search={}", "É".repeat(512))).filter.search, Some("é".repeat(512)));
     }
 
     #[test]

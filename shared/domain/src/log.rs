@@ -79,6 +79,20 @@ mod tests {
     }
 
     #[test]
+    fn the_last_number_stays_the_last() {
+        let entry = LogEntry {
+            number: u64::MAX,
+            at: Moment::from_millis(0),
+            status: Status::Running,
+            message: "step".into(),
+            error: None,
+        };
+        let mut log = Log(vec![entry]);
+        log.add(Moment::from_millis(1), Status::Running, "another", None);
+        assert_eq!(log.entries()[1].number, u64::MAX);
+    }
+
+    #[test]
     fn cuts_between_characters() {
         assert_eq!(cut("short", 10), "short");
         assert_eq!(cut("ééééé", 8), "éé…");

@@ -19,7 +19,7 @@ async fn is_dead_lettered(morgue: &Morgue, before: &Job, rescued: u32) {
     assert_eq!((run.completed_at, run.outcome, run.lease), (Some(morgue.now()), Some(Status::Failed), None));
     assert!(run.last_error.as_ref().unwrap().starts_with("dead-lettered: "));
     assert_eq!(job.log.entries().last().unwrap().message, "dead-lettered");
-    assert_eq!(morgue.fresh(JOBS_HIGH).await, [message_of(before, rescued + 1)]);
+    assert_eq!(morgue.fresh(JOBS_HIGH).await, [message_of(before, rescued.saturating_add(1))]);
 }
 
 #[tokio::test]
@@ -41,6 +41,14 @@ async fn without_attempts_left_it_ends_at_once() {
     morgue.pass(66);
     morgue.bury_run(&job, 0).await;
     is_dead_lettered(&morgue, &job, 0).await;
+}
+
+#[tokio::test]
+async fn a_letter_may_have_been_rescued_as_often_as_can_be_counted() {
+    let morgue = Morgue::new().await;
+    let queued = morgue.running().await;
+    morgue.bury_run(&queued, u32::MAX).await;
+    is_dead_lettered(&morgue, &queued, u32::MAX).await;
 }
 
 #[tokio::test]

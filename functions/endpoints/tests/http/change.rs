@@ -156,6 +156,16 @@ async fn one_that_is_on_keeps_its_history() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_body_comes_before_a_version_that_has_passed() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let id = house.endpoint(&ada, json!({})).await;
+    let wrong = json!({"url": {}}).to_string();
+    let reply = house.ask(&ada, "PATCH", &format!("/webhooks/{id}"), &[("if-match", "\"7\"")], wrong).await;
+    assert_eq!((reply.status.as_u16(), reply.places()), (400, vec!["/url"]));
+}
+
+#[tokio::test]
 async fn if_match_fences_a_change() {
     let house = House::new().await;
     let ada = house.guest("ada").await;

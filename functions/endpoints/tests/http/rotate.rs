@@ -14,6 +14,15 @@ async fn rotate(house: &House, guest: &Guest, id: &str, body: &str) -> Reply {
 }
 
 #[tokio::test]
+async fn a_body_of_null_is_none() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let id = house.endpoint(&ada, json!({})).await;
+    assert_eq!(rotate(&house, &ada, &id, "null").await.status, 200);
+    assert_eq!(rotate(&house, &ada, &id, "[null]").await.problem(), (400, "invalid-body"));
+}
+
+#[tokio::test]
 async fn both_sign_for_a_while() {
     let house = House::new().await;
     let ada = house.guest("ada").await;

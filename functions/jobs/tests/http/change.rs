@@ -84,6 +84,32 @@ async fn if_match_names_the_version_that_may_change() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_body_comes_before_a_version_that_has_passed() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let id = house.created(&ada, json!({"taskName": "x"})).await;
+    for method in ["PUT", "PATCH"] {
+        let wrong = json!({"webhookUrl": {}}).to_string();
+        let reply = house.ask(&ada, method, &format!("/jobs/{id}"), &[("If-Match", "\"7\"")], wrong).await;
+        assert_eq!((reply.status.as_u16(), reply.places()), (400, vec!["/webhookUrl"]), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_number_may_have_a_fraction_of_nothing() {
+    let house = House::new().await;
+    let ada = house.guest("ada").await;
+    let schedule = json!({"recurrence": {"interval": "daily", "maxRuns": 3.0}});
+    let body = json!({"taskName": "x", "maxRetries": 11.0, "timeoutSeconds": 1e1, "schedule": schedule});
+    let id = house.created(&ada, body).await;
+    let job = house.get(&ada, &format!("/jobs/{id}")).await.body;
+    assert_eq!((&job["maxRetries"], &job["timeoutSeconds"]), (&json!(11), &json!(10)));
+    assert_eq!(job["schedule"]["recurrence"]["maxRuns"], 3);
+    let reply = house.patch(&ada, &id, json!({"maxRetries": 1.5})).await;
+    assert_eq!((reply.status.as_u16(), reply.places()), (400, vec!["/maxRetries"]));
+}
+
+#[tokio::test]
 async fn a_lost_race_is_run_again_and_with_if_match_it_is_told() {
     let house = House::new().await;
     let ada = house.guest("ada").await;

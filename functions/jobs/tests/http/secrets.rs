@@ -54,6 +54,7 @@ async fn a_rotation_keeps_the_old_one_for_a_while() {
     let second = rotated.text("secret").to_owned();
     assert_ne!(second, first);
     assert_eq!(house.get(&ada, "/webhooks/secret").await.body, rotated.body);
+    assert_eq!(rotate(&house, &ada, "null").await.status, 200);
     let short = rotate(&house, &ada, "{\"overlapHours\":0}").await;
     assert!(short.body.get("previousSecret").is_none() && short.body.get("previousValidUntil").is_none());
     rotate(&house, &ada, "{\"overlapHours\":1}").await;

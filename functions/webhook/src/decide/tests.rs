@@ -79,6 +79,14 @@ fn goes_up_the_steps_and_ends_dead() {
 }
 
 #[test]
+fn attempts_are_counted_up_to_the_last_number() {
+    let worn = Delivery { attempt_count: u32::MAX, round_attempts: u32::MAX, ..fresh() };
+    let next = record(&worn, &outcome(FAILED), Schedule::of("1s").plan());
+    assert_eq!((next.attempt_count, next.round_attempts), (u32::MAX, u32::MAX));
+    assert_eq!((next.state, next.next_attempt_at), (DeliveryState::Dead, None));
+}
+
+#[test]
 fn a_receiver_that_is_gone_ends_it_at_once() {
     let gone = record(&fresh(), &outcome(Verdict::Gone), Schedule::of("1s").plan());
     assert_eq!(after(&gone, &message(0)), Next::Bury);

@@ -74,6 +74,15 @@ fn claimed(job: &Job, n: u8, version: u64, now: Moment) -> Job {
 }
 
 #[test]
+fn attempts_are_counted_up_to_the_last_number() {
+    let mut running = start(&job(), run(1), at(1));
+    let lapsed = crate::job::Lease { until: at(0), holder: 9 };
+    running.run = running.run.map(|run| crate::job::Run { attempt: u32::MAX, lease: Some(lapsed), ..run });
+    let held = claim(&running, run(1), 5, at(4)).run.unwrap();
+    assert_eq!((held.attempt, held.retry_count()), (u32::MAX, u32::MAX - 1));
+}
+
+#[test]
 fn from_pending_to_completed() {
     let running = start(&job(), run(1), at(1));
     assert_eq!((running.status, running.version), (Status::Running, 2));

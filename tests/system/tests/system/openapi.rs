@@ -156,6 +156,48 @@ async fn the_document_holds_together() {
     }
 }
 
+#[tokio::test]
+async fn every_link_leads_to_an_operation_and_gives_it_what_its_path_needs() {
+    let house = House::new().await;
+    let document = house.api.get("/openapi.json", "").await.json;
+    let all: Vec<_> = operations(&document).collect();
+    let mut links = 0;
+    for Operation { method, path, content } in &all {
+        for link in
+            content["responses"].as_object().unwrap().values().filter_map(|one| one["links"].as_object())
+        {
+            for (name, link) in link {
+                let what = format!("{method} {path} {name}");
+                let to = all.iter().find(|one| one.content["operationId"] == link["operationId"]);
+                let to = to.unwrap_or_else(|| panic!("{what} leads nowhere"));
+                let given: BTreeSet<_> =
+                    link["parameters"].as_object().into_iter().flatten().map(|(n, _)| n).collect();
+                let needed = to.content["parameters"].as_array().into_iter().flatten();
+                let needed =
+                    needed.filter(|one| one["in"] == "path").map(|one| one["name"].as_str().unwrap());
+                assert!(
+                    needed.clone().all(|name| given.iter().any(|given| *given == name)),
+                    "{what}: {given:?}"
+                );
+                links += 1;
+            }
+        }
+    }
+    assert!(links >= 40, "{links} links");
+}
+
+#[tokio::test]
+async fn an_empty_parameter_is_told_to_be_as_good_as_none() {
+    let house = House::new().await;
+    let document = house.api.get("/openapi.json", "").await.json;
+    for Operation { method, path, content } in operations(&document) {
+        for parameter in content["parameters"].as_array().into_iter().flatten() {
+            let is_query = parameter["in"] == "query";
+            assert_eq!(parameter["allowEmptyValue"] == true, is_query, "{method} {path} {parameter}");
+        }
+    }
+}
+
 struct Operation {
     method: String,
     path: String,
