@@ -1,7 +1,8 @@
-"""What a description in OpenAPI cannot tell, for the requests that schemathesis expects to be taken.
+"""What a description in OpenAPI cannot tell.
 
-A text may have rules beyond a pattern, and members of a request may depend on one another. What is to be refused is
-sent as it was made up, except that nothing may call another machine.
+A text may have rules beyond a pattern, and members of a request may depend on one another. Requests that are to be
+taken get them right here; those that are to be refused are sent as they were made up. None of them may make the system
+call another machine.
 """
 
 from datetime import datetime
@@ -11,32 +12,33 @@ import schemathesis
 from hypothesis import strategies as st
 
 RECEIVER = "/webhook-test"
-BEGINS, ENDS = "2031-05-06T07:08:09Z", "9000-01-01T00:00:00Z"
+LATE = "9000-01-01T00:00:00Z"
+# How far into a list `page` and `offset` lead.
 DEEPEST = 10_000
-IN_PAYLOADS = {
+# What the types of tasks cannot do without.
+PAYLOADS = {
     "http": {"url": RECEIVER},
     "email": {"to": "ada@example.com", "subject": "Tick", "body": "Ten seconds have passed."},
 }
 
 schemathesis.openapi.format("timezone", st.sampled_from(["UTC", "Europe/Berlin", "America/Nuuk", "Asia/Kathmandu"]))
 schemathesis.openapi.format("cron", st.sampled_from(["30 2 * * *", "*/15 9-17 * * MON-FRI", "0 0 1 1 *", "@daily"]))
-# Whatever has to lie in the future does.
-schemathesis.openapi.format("date-time", st.datetimes(datetime(2031, 1, 1), datetime(2900, 1, 1)).map(lambda moment: moment.replace(microsecond=0).isoformat() + "Z"))
+# What must lie in the future does.
+MOMENTS = st.datetimes(datetime(2031, 1, 1), datetime(2900, 1, 1))
+schemathesis.openapi.format("date-time", MOMENTS.map(lambda at: at.replace(microsecond=0).isoformat() + "Z"))
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
     base = case.operation.base_url or ""
-    body = case.body
-    if isinstance(body, (dict, list)):
-        case.body = at_home(body, base)
-    meta = case.meta
-    if meta is None or not meta.generation.mode.is_positive:
+    if isinstance(case.body, (dict, list)):
+        case.body = at_home(case.body, base)
+    if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if isinstance(case.query, dict):
-        related_query(case.query)
+        mend_query(case.query)
     if isinstance(case.body, dict):
-        case.body = related(case.operation.path, case.body, base)
+        case.body = mended(case.operation.path, dict(case.body), base)
 
 
 @schemathesis.hook
@@ -62,8 +64,8 @@ def at_home(value, base):
     return value
 
 
-def related_query(query):
-    # A cursor is a text that an answer gave.
+def mend_query(query):
+    # A cursor is a text that an answer has told.
     query.pop("cursor", None)
     if query.get("scope") == "all":
         for name in ("userId", "sort", "page", "offset"):
@@ -72,65 +74,65 @@ def related_query(query):
         query.pop("offset", None)
     limit = number(query.get("limit")) or 20
     for name, deepest in (("page", DEEPEST // limit), ("offset", DEEPEST - limit)):
-        if number(query.get(name)) is not None:
-            query[name] = min(number(query[name]), deepest)
+        given = number(query.get(name))
+        if given is not None:
+            query[name] = min(given, deepest)
 
 
 def number(value):
     text = str(value)
-    return int(text) if text.isdecimal() and not isinstance(value, bool) else None
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
-def related(path, body, base):
-    body = dict(body)
-    if path.startswith("/jobs"):
-        jobs = [body] if path != "/jobs/batch" else []
-        for job in jobs:
-            job_members(job, base, is_new=path == "/jobs")
+def mended(path, body, base):
+    if path in ("/jobs", "/jobs/{id}"):
+        mend_job(body, base, is_new=path == "/jobs")
+    elif path == "/schedules/preview" and isinstance(body.get("schedule"), dict):
+        body["schedule"] = schedule(body["schedule"])
+    elif path == "/deliveries/redeliver":
+        body.pop("cursor", None)
+        if body.get("until"):
+            body["until"] = LATE
+    elif path == "/keys" and body.get("expiresAt"):
+        body["expiresAt"] = LATE
     elif path == "/login":
         # One of the two, and an empty one is as good as none.
         if (body.get("userName") or "").strip():
             body.pop("email", None)
         elif not (body.get("email") or "").strip():
             body["email"] = "ada@example.com"
-    elif path == "/schedules/preview" and isinstance(body.get("schedule"), dict):
-        body["schedule"] = schedule(body["schedule"])
-    elif path == "/keys" and body.get("expiresAt"):
-        body["expiresAt"] = ENDS
-    elif path == "/deliveries/redeliver":
-        body.pop("cursor", None)
-        if body.get("until"):
-            body["until"] = ENDS
     elif path == "/profile/password" and body.get("newPassword") == body.get("currentPassword"):
         body["newPassword"] = "another " + body["newPassword"][:100]
     elif path.startswith("/webhooks") and isinstance(body.get("headers"), dict):
+        # Eight stars stand for a value that is stored.
         body["headers"] = {name: value for name, value in body["headers"].items() if value != "********"}
     return body
 
 
-def job_members(job, base, is_new):
-    kind = job.get("type")
-    if isinstance(kind, str) and kind.lower() in IN_PAYLOADS:
-        job["payload"] = at_home({**IN_PAYLOADS[kind.lower()]}, base)
-        if kind.lower() == "http":
-            job["payload"]["url"] = base + RECEIVER
+def mend_job(job, base, is_new):
+    # A name or a type, of which the other follows.
+    if is_new and not (job.get("taskName") or job.get("type")):
+        job["taskName"] = "a name"
+    payload = PAYLOADS.get(str(job.get("type")).lower())
+    if payload:
+        job["payload"] = {name: base + value if value == RECEIVER else value for name, value in payload.items()}
+    # A secret needs something to sign.
     if isinstance(job.get("webhookSecret"), str) and (is_new or "webhookUrl" in job):
         job["webhookUrl"] = base + RECEIVER
     if isinstance(job.get("schedule"), dict):
         job["schedule"] = schedule(job["schedule"])
         if "recurrence" not in job["schedule"]:
+            # It starts either now or then.
             job.pop("run", None)
 
 
-def schedule(value):
+def schedule(given):
     """With either a start or a recurrence, and in it either an interval or a cron."""
-    value = dict(value)
-    recurrence = value.get("recurrence")
-    if not isinstance(recurrence, dict) or value.get("type") == "one-time":
-        value.pop("recurrence", None)
-        value["type"] = "one-time"
-        value["startTime"] = value.get("startTime") or BEGINS
-        return value
+    given = dict(given)
+    recurrence = given.get("recurrence")
+    if not isinstance(recurrence, dict) or given.get("type") == "one-time":
+        given.pop("recurrence", None)
+        return {**given, "type": "one-time", "startTime": given.get("startTime") or LATE}
     recurrence = dict(recurrence)
     if recurrence.get("cron"):
         recurrence.pop("interval", None)
@@ -138,8 +140,7 @@ def schedule(value):
         recurrence.pop("cron", None)
         recurrence["interval"] = recurrence.get("interval") or "daily"
     if recurrence.get("endTime"):
-        recurrence["endTime"] = ENDS
-    if value.get("timezone") and recurrence.get("timezone"):
-        value.pop("timezone")
-    value["recurrence"] = recurrence
-    return value
+        recurrence["endTime"] = LATE
+    if recurrence.get("timezone"):
+        given.pop("timezone", None)
+    return {**given, "recurrence": recurrence}

@@ -182,10 +182,12 @@ fn schemas(out: &mut String, document: &Value) {
             }
             properties(out, part);
         }
-        for part in schema["oneOf"].as_array().into_iter().flatten().filter(|part| part.get("$ref").is_some())
-        {
+        for part in alternatives(schema).filter(|part| part.get("$ref").is_some()) {
             let told = prose(text(&part["description"]));
             push(out, format_args!("<tr><th>or</th><td>{}</td><td>{told}</td></tr>", type_of(part)));
+        }
+        for word in schema["enum"].as_array().into_iter().flatten() {
+            push(out, format_args!("<tr><th>or</th><td><code>{}</code></td></tr>", escaped(text(word))));
         }
         out.push_str("</table></section>");
     }
@@ -240,8 +242,12 @@ fn type_of(schema: &Value) -> String {
 
 /// The part of an optional schema that says something.
 fn named(schema: &Value) -> &Value {
-    let parts = schema["oneOf"].as_array().into_iter().flatten();
-    parts.into_iter().find(|part| part["type"] != "null").unwrap_or(schema)
+    alternatives(schema).find(|part| part["type"] != "null").unwrap_or(schema)
+}
+
+/// What a schema leaves the choice between.
+fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
+    ["oneOf", "anyOf"].into_iter().filter_map(|how| schema[how].as_array()).flatten()
 }
 
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {

@@ -52,11 +52,15 @@ fn what_a_schema_is_one_of_is_told() {
     let document = json!({"components": {"schemas": {
         "Part": {"type": "object"},
         "Whole": {"oneOf": [{"$ref": place, "description": "For `you`."}, {"$ref": place}]},
+        "Either": {"anyOf": [{"$ref": place, "description": "For me."}, {}]},
+        "Word": {"type": "string", "enum": ["read", "<b>"]},
     }}});
     let html = Page::of(&document.to_string()).html;
     let row = "<tr><th>or</th><td><a href=\"#schema-Part\">Part</a></td><td>";
     assert!(html.contains(&format!("{row}For <code>you</code>.</td>")), "{html}");
-    assert_eq!(html.matches(row).count(), 2);
+    assert!(html.contains(&format!("{row}For me.</td>")), "{html}");
+    assert_eq!(html.matches(row).count(), 3);
+    assert!(html.contains("<tr><th>or</th><td><code>&lt;b&gt;</code></td></tr>"), "{html}");
 }
 
 #[test]

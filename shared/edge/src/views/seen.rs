@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use domain::api_key::Scope;
 use domain::id::JobId;
 use serde::Serialize;
-use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::schema::{AnyOfBuilder, RefBuilder};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -63,10 +63,14 @@ impl PartialSchema for SeenJob {
                 "A job in the answer to a request that creates, changes, starts or stops it: the whole of it, or \
                  without the scope `read` a receipt.",
             ))
-            .item(Ref::from_schema_name(JobView::name()))
-            .item(Ref::from_schema_name(JobReceipt::name()))
+            .item(told::<JobView>("For a session, and for a key with the scope `read`."))
+            .item(told::<JobReceipt>("For any other key."))
             .into()
     }
+}
+
+fn told<T: ToSchema>(description: &str) -> Ref {
+    RefBuilder::new().ref_location_from_schema_name(T::name()).description(Some(description)).build()
 }
 
 fn named<T: ToSchema>() -> (String, RefOr<Schema>) {
