@@ -2,10 +2,14 @@
 
 use axum::Router;
 use axum::routing::{delete as remove, get, post};
-use utoipa::openapi::OpenApi;
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::{OpenApi, RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::create::NewJobBody;
 use crate::{
     App, batch, change, create, delete, deliveries, list, public, read, runs, schedules, secrets,
     webhook_test,
@@ -48,7 +52,14 @@ pub fn routes(app: App) -> Router {
 
 /// What the routes say of themselves.
 pub fn openapi() -> OpenApi {
-    described().into_openapi()
+    let mut own = described().into_openapi();
+    let schemas = own.components.as_mut().map(|components| &mut components.schemas);
+    if let Some(RefOr::T(Schema::Object(job))) = schemas.and_then(|all| all.get_mut(&*NewJobBody::name())) {
+        // Each of the two follows from the other.
+        let either = json!([{ "required": ["taskName"] }, { "required": ["type"] }]);
+        job.extensions = Some(Extensions::from_iter([("anyOf", either)]));
+    }
+    own
 }
 
 fn described() -> OpenApiRouter<App> {

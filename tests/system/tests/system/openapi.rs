@@ -117,6 +117,8 @@ async fn the_bodies_that_are_read_are_described() {
         "put /profile",
     ];
     assert_eq!(described, read.map(str::to_owned).into());
+    let either = json!([{ "required": ["taskName"] }, { "required": ["type"] }]);
+    assert_eq!(document["components"]["schemas"]["NewJob"]["anyOf"], either);
     // What a schedule may be is told wherever one is.
     for schema in ["NewJob", "JobChange", "PreviewRequest", "Job"] {
         let schedule = &document["components"]["schemas"][schema]["properties"]["schedule"];
