@@ -4,9 +4,11 @@ use super::Schedule;
 use crate::time::Moment;
 
 mod clocks;
+mod crons;
 mod faults;
 mod grids;
 mod laws;
+mod odd;
 mod shape;
 
 fn at(text: &str) -> Moment {

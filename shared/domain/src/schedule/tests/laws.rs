@@ -10,11 +10,11 @@ use proptest::prelude::*;
 use super::*;
 
 const MINUTE: i64 = 60;
-const HOUR: i64 = 60 * MINUTE;
+pub(super) const HOUR: i64 = 60 * MINUTE;
 
 /// A zone and an instant for each way in which a clock is set in 2026 and 2027: from what, to what, and at what
 /// time of the week.
-fn changes() -> Vec<(String, i64)> {
+pub(super) fn changes() -> Vec<(String, i64)> {
     let (from, to) = (at("2026-01-01T00:00:00Z"), at("2028-01-01T00:00:00Z"));
     let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
     for name in tz::db().available() {
@@ -36,13 +36,13 @@ fn changes() -> Vec<(String, i64)> {
 }
 
 /// A clock that is watched minute by minute, from a day before `from` on.
-struct Watch {
+pub(super) struct Watch {
     first: i64,
     shown: Vec<DateTime>,
 }
 
 impl Watch {
-    fn new(zone: &TimeZone, from: i64, until: i64) -> Self {
+    pub(super) fn new(zone: &TimeZone, from: i64, until: i64) -> Self {
         let first = from - 26 * HOUR;
         let stamps = (first..=until).step_by(60).map(|second| Timestamp::from_second(second).unwrap());
         Self { first, shown: stamps.map(|stamp| zone.to_datetime(stamp)).collect() }
@@ -50,7 +50,7 @@ impl Watch {
 
     /// The minutes from `from` on at which it first shows a time that matches or is past it (`once`), or
     /// shows one at all.
-    fn matches(&self, from: i64, once: bool, matches: impl Fn(DateTime) -> bool) -> Vec<Moment> {
+    pub(super) fn matches(&self, from: i64, once: bool, matches: impl Fn(DateTime) -> bool) -> Vec<Moment> {
         let (earlier, watched) = self.shown.split_at(usize::try_from((from - self.first) / MINUTE).unwrap());
         let mut latest = *earlier.iter().max().unwrap();
         let mut found = Vec::new();
@@ -69,7 +69,7 @@ impl Watch {
 }
 
 /// That a schedule comes just then in `from..=until`, asked forward and backward.
-fn comes(schedule: &Schedule, from: i64, until: i64, expected: &[Moment]) {
+pub(super) fn comes(schedule: &Schedule, from: i64, until: i64, expected: &[Moment]) {
     let (from, until) = (Moment::from_millis(from * 1000), Moment::from_millis(until * 1000));
     let mut forward = schedule.upcoming(from, expected.len() + 1);
     forward.retain(|occurrence| *occurrence <= until);
