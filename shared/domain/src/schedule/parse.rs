@@ -63,7 +63,8 @@ fn read(value: &Value, place: &str, now: Moment, faults: &mut Vec<Fault>) -> Opt
             }
             timezone = Some(name).filter(|name| name != zone::UTC);
         }
-        (Some(Kind::Recurring), Some(inner)) => {
+        // What its type is cannot be told: what else is wrong with its recurrence can, and that alone.
+        (Some(Kind::Recurring) | None, Some(inner)) => {
             let (read, step) = recur(inner, name, &zone);
             if let (Some(step), false) = (step, starts) {
                 start_time = Every::new(step, now, zone).at(1).map(zone::moment);

@@ -59,11 +59,11 @@ proptest! {
 
     #[test]
     fn the_official_library_signs_so_too(
-        key in key(), id in "msg_[0-9a-f]{32}", sent in SECONDS, body in vec(any::<u8>(), 0..300)
+        key in key(), id in "msg_[0-9a-f]{32}", sent in SECONDS, body in any::<String>()
     ) {
         let secret = secret(&key);
-        let theirs = standardwebhooks::Webhook::new(&secret).unwrap().sign(&id, sent, &body).unwrap();
-        prop_assert_eq!(standard(&[secret], &id, sent, &body), theirs);
+        let theirs = standardwebhooks::Webhook::new(&secret).unwrap().sign(&id, sent, body.as_bytes()).unwrap();
+        prop_assert_eq!(standard(&[secret], &id, sent, body.as_bytes()), theirs);
     }
 
     #[test]
@@ -130,7 +130,7 @@ proptest! {
         prop_assert!(!verify_hex(&[flipped_text(&secret, place)], &header, &body));
         let changed = flipped_text(&header, place);
         // Capital letters are as good.
-        prop_assert_eq!(verify_hex(&secrets, &changed, &body), changed.eq_ignore_ascii_case(&header), "{changed:?}");
+        prop_assert_eq!(verify_hex(&secrets, &changed, &body), changed.eq_ignore_ascii_case(&header), "{:?}", changed);
     }
 
     #[test]

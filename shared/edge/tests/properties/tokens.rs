@@ -163,7 +163,7 @@ proptest! {
     fn a_key_that_was_changed_is_another_or_none(fill in any::<u8>(), harms in prop::collection::vec(harm(), 16)) {
         let key = KeyText::fresh(&Still { now: Moment::from_millis(0), fill });
         let text = key.expose().to_owned();
-        prop_assert_eq!(KeyText::parse(&text).as_ref(), Some(&key));
+        prop_assert!(KeyText::parse(&text).is_some_and(|read| read == key));
         for changed in harms.iter().map(|harm| harm.done_to(&text)).filter(|changed| *changed != text) {
             // Its record is found by the digest: no other text may lead to the same.
             let other = KeyText::parse(&changed);
@@ -172,11 +172,12 @@ proptest! {
     }
 
     #[test]
-    fn a_text_that_is_a_key_has_one_spelling(text in prop_oneof!["njk_[A-Za-z0-9_-]{43}", "njk_.{0,50}", any::<String>()]) {
+    fn a_text_that_is_a_key_has_one_spelling(text in prop_oneof!["njk_[A-Za-z0-9_-]{43}", "[ nN]?njk_[A-Za-z0-9_-]{43}[ =]?", "njk_.{0,50}", any::<String>()]) {
         if let Some(key) = KeyText::parse(&text) {
             prop_assert_eq!(key.expose(), &text);
             prop_assert_eq!((text.len(), key.digest().len()), (47, 64));
-            prop_assert!(!format!("{key:?}").contains(&text));
+            let printed = format!("{key:?}");
+            prop_assert!(!printed.contains(&text));
         }
     }
 }

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::ranges::{METADATA, Range, SPECIAL};
 
+mod spellings;
+
 fn closed() -> AddressGuard {
     AddressGuard::default()
 }

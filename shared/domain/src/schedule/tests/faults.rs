@@ -36,6 +36,11 @@ fn of_the_whole() {
         "/schedule/type",
         "one-time or recurring",
     );
+    refuses(
+        json!({ "type": "recuring", "recurrence": { "cron": "@daily", "endTime": "2036-01-01T00:00", "maxRuns": 3 } }),
+        "/schedule/type",
+        "one-time or recurring",
+    );
     refuses(json!({ "type": 1, "startTime": "2026-02-01T00:00:00Z" }), "/schedule/type", "must be a text");
     refuses(json!({ "startTime": "2026-02-01T00:00:00Z", "a/b": 1 }), "/schedule/a~1b", "is not a member");
     refuses(
