@@ -10,6 +10,7 @@ mod stage;
 mod world;
 
 mod adding_a_task;
+mod authorisation;
 mod crash_points;
 mod endpoints;
 mod events;

@@ -158,7 +158,7 @@ impl Route {
 }
 
 /// A delivery that is not there.
-const NO_DELIVERY: &str = "msg_018bcfe568008abcabababababababab";
+pub(crate) const NO_DELIVERY: &str = "msg_018bcfe568008abcabababababababab";
 
 /// What the functions say that they answer.
 pub(crate) fn of_the_functions() -> BTreeSet<(&'static str, &'static str)> {

@@ -16,23 +16,23 @@ use testkit::{ManualClock, Seeded};
 use crate::house::{House, PASSWORD, Person, until};
 
 /// What a request shows to prove who sends it.
-pub(super) type Shown = Vec<(HeaderName, HeaderValue)>;
+pub(crate) type Shown = Vec<(HeaderName, HeaderValue)>;
 
 /// Where an API key may stand by itself.
-pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// This token, or this key, as a bearer.
-pub(super) fn bearer(token: &str) -> Shown {
+pub(crate) fn bearer(token: &str) -> Shown {
     vec![(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap())]
 }
 
 /// This key in its own header.
-pub(super) fn api_key(key: &str) -> Shown {
+pub(crate) fn api_key(key: &str) -> Shown {
     vec![(API_KEY, HeaderValue::try_from(key).unwrap())]
 }
 
 /// Credentials that must not be believed, each by its name.
-pub(super) async fn unbelievable(house: &House, ada: &Person) -> Vec<(&'static str, Shown)> {
+pub(crate) async fn unbelievable(house: &House, ada: &Person) -> Vec<(&'static str, Shown)> {
     let mut all = forged(house, ada).await;
     all.extend(outlived(house).await);
     all
