@@ -70,3 +70,14 @@ async fn a_purge_goes_on_while_there_is_anything_to_purge() {
     assert_eq!(morgue.step().await, (1, 0));
     assert!(morgue.is_idle());
 }
+
+/// Whatever a message says of how often it came back: it is dealt with, and the next says no less.
+#[tokio::test]
+async fn a_count_that_can_grow_no_more_stays_where_it_is() {
+    let morgue = Morgue::new().await;
+    let job = morgue.held(2).await;
+    morgue.bury_run(&job, u32::MAX).await;
+    assert_eq!(morgue.step().await, (1, 0));
+    morgue.pass(66);
+    assert_eq!(morgue.fresh(JOBS_HIGH).await, [message_of(&job, u32::MAX)]);
+}

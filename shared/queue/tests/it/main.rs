@@ -5,4 +5,5 @@
 mod post;
 
 mod drive;
+mod poison;
 mod send;
