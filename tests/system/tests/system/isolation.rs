@@ -3,6 +3,7 @@
 
 mod admins;
 pub(crate) mod credentials;
+mod cursors;
 mod scopes;
 
 use http::Method;
