@@ -49,8 +49,11 @@ async fn outlived(house: &House) -> Vec<(&'static str, Shown)> {
     let all = ["read", "write", "run"];
     let (revoked, eves) = (api.key(&ben.token, &all).await, api.key(&eve.token, &all).await);
     let swept = api.key(&kim.token, &all).await;
-    let logged_out = api.login("ben").await;
+    // Whose other tokens live on: nothing but the logout makes this one dead.
+    let lou = api.person("lou").await;
+    let logged_out = api.login("lou").await;
     assert_eq!(api.post("/logout", &logged_out, Value::Null).await.status, 200);
+    assert_eq!(api.get("/profile", &lou.token).await.status, 200);
     let gone = api.call(Method::DELETE, &format!("/keys/{}", revoked.id), &ben.token, &Value::Null).await;
     assert_eq!(gone.status, 200, "{gone:?}");
     let change = json!({ "currentPassword": PASSWORD, "newPassword": "staples of many horses" });
