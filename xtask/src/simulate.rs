@@ -1,8 +1,8 @@
 //! `cargo xtask simulate`: many seeds of the simulation, or one that is to be looked at.
 
 use crate::report::{clock, reports};
-use crate::shell::{Failure, run};
-use crate::tests_run::{aloud, only};
+use crate::shell::Failure;
+use crate::tests_run::{aloud, build_system, only};
 
 /// Which seeds; the tests know these by the same names.
 const SEED: &str = "NIGHTJAR_SEED";
@@ -23,7 +23,7 @@ pub(crate) struct Simulate {
 
 /// Lives through the seeds, and fails if in one of them something did not hold.
 pub(crate) fn simulate(asked: &Simulate) -> Result<(), Failure> {
-    run(only(LIVES).arg("--no-run"))?;
+    build_system()?;
     let begun = clock();
     let mut tests = if asked.seed.is_some() { aloud(LIVES) } else { only(LIVES) };
     match asked.seed {

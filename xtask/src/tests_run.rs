@@ -53,7 +53,12 @@ pub(crate) fn only(names: &str) -> Command {
     command
 }
 
-/// The same, with what the tests print as they print it.
+/// Builds the system tests, so that a time taken afterwards is that of the tests.
+pub(crate) fn build_system() -> Result<(), Failure> {
+    run(cargo().args(["test", "--workspace", "--test", "system", "--no-run"]))
+}
+
+/// As [`only`], with what the tests print as they print it.
 pub(crate) fn aloud(names: &str) -> Command {
     let mut command = only(names);
     if has_nextest() {

@@ -4,6 +4,8 @@
 //! show by itself (a lost answer, throttling, a conflict, a process that dies) is injected in the SDK's HTTP
 //! connector, where it would come from.
 
+#![allow(clippy::print_stdout, reason = "what a test prints is shown with its failure")]
+
 mod bed;
 mod build;
 mod fault;

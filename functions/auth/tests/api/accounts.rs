@@ -181,7 +181,7 @@ async fn a_table_that_is_away_is_a_503_and_a_broken_one_a_500() {
             assert_eq!(got.headers["retry-after"], "1");
         }
     }
-    stage.bed.faults.plan(When::Always, Fault::ConditionFailed, Some("GetItem"));
+    stage.bed.faults.plan(When::Always, Fault::Refused("ValidationException"), Some("GetItem"));
     let got = stage.login("ada@example.com", PASSWORD).await;
     assert_eq!((got.status.as_u16(), got.kind()), (500, "internal"));
     assert!(!got.body.to_string().contains("injected"), "{got:?}");

@@ -86,7 +86,8 @@ async fn a_record_that_is_not_shown_is_looked_for_again() {
         let shop = Shop::new().await;
         let job = shop.start(shop.draft(), json!({})).await;
         // A condition that fails without showing the record, as if there were none.
-        shop.bed.faults.plan(When::Nth(write), Fault::ConditionFailed, Some("PutItem"));
+        let gone = Fault::Refused("ConditionalCheckFailedException");
+        shop.bed.faults.plan(When::Nth(write), gone, Some("PutItem"));
         assert_eq!(shop.step().await, (0, 1), "write {write}");
         shop.bed.faults.clear();
         shop.pass(5);

@@ -21,25 +21,29 @@ async fn what_passes_by_itself_is_busy_for_every_operation() {
     let job = desk.job().await;
     let ann = testkit::user(&desk.bed, "ann");
     let window = Window::around(now, Duration::from_secs(60));
-    for fault in [Unreached, Throttled, ServerError, Conflict] {
+    for fault in [Unreached, Throttled, ServerError] {
         desk.bed.faults.plan(When::Always, fault, None);
-        let new = |payload| NewJob { job: desk.draft(), payload };
         assert!(is_busy(blunt.job(job.id, now).await), "{fault:?}");
         assert!(is_busy(blunt.jobs(&[job.id], now).await), "{fault:?}");
         assert!(is_busy(blunt.job_and_all(job.id, now).await), "{fault:?}");
+        let list = blunt.list_jobs(desk.owner, &Default::default(), None, 0, 5, now).await;
+        assert!(is_busy(list), "{fault:?}");
+        assert!(is_busy(blunt.count_jobs(desk.owner, &Default::default(), 5).await), "{fault:?}");
+        assert!(is_busy(blunt.session(desk.owner, "jti").await), "{fault:?}");
+        assert!(is_busy(blunt.purge_job(job.id, 1_000).await), "{fault:?}");
+        assert!(is_busy(blunt.job_deliveries(job.id, None, 5, now).await), "{fault:?}");
+    }
+    // A transaction of somebody else's stands in the way of writes.
+    for fault in [Unreached, Throttled, ServerError, Conflict] {
+        desk.bed.faults.plan(When::Always, fault, None);
+        let new = |payload| NewJob { job: desk.draft(), payload };
         assert!(is_busy(blunt.create_job(new(Payload::empty()), None, now).await), "{fault:?}");
         assert!(is_busy(blunt.create_job(new(payload(2_000)), None, now).await), "{fault:?}");
         assert!(is_busy(blunt.replace_job(&touched(&job, now)).await), "{fault:?}");
         let moved = blunt.replace_job_and_payload(touched(&job, now), payload(2_000)).await;
         assert!(is_busy(moved), "{fault:?}");
-        let list = blunt.list_jobs(desk.owner, &Default::default(), None, 0, 5, now).await;
-        assert!(is_busy(list), "{fault:?}");
-        assert!(is_busy(blunt.count_jobs(desk.owner, &Default::default(), 5).await), "{fault:?}");
         assert!(is_busy(blunt.count_in_window("run", "ann", window, 5).await), "{fault:?}");
-        assert!(is_busy(blunt.session(desk.owner, "jti").await), "{fault:?}");
         assert!(is_busy(blunt.revoke_token("jti", now).await), "{fault:?}");
-        assert!(is_busy(blunt.purge_job(job.id, 1_000).await), "{fault:?}");
-        assert!(is_busy(blunt.job_deliveries(job.id, None, 5, now).await), "{fault:?}");
         let created = blunt.create_user(&ann.user, &ann.email, &ann.name).await;
         assert!(matches!(created, Err(store::CreateUserError::Store(StoreError::Busy(_)))), "{fault:?}");
     }

@@ -1,6 +1,12 @@
 //! The whole system: over HTTP, and step by step.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "all of this is a test")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "all of this is a test"
+)]
 
 mod house;
 mod process;
