@@ -16,7 +16,7 @@ struct Leads {
 const ID: &str = "$response.body#/id";
 const SAME: &str = "$request.path.id";
 
-const LEADS: [Leads; 9] = [
+const LEADS: [Leads; 8] = [
     Leads {
         from: "create",
         status: "201",
@@ -35,12 +35,6 @@ const LEADS: [Leads; 9] = [
             "pause",
             "resume",
         ],
-    },
-    Leads {
-        from: "list",
-        status: "200",
-        with: &[("id", "$response.body#/jobs/0/id")],
-        to: &["one", "patch", "run", "rerun"],
     },
     Leads {
         from: "run",
