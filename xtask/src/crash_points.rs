@@ -1,8 +1,6 @@
 //! `cargo xtask crash-points`: every flow, disturbed at each of its calls by each fault, and the sum of it.
 
-use std::collections::BTreeMap;
-
-use crate::report::{Report, clock, reports};
+use crate::report::{Reports, clock, reports};
 use crate::shell::Failure;
 use crate::tests_run::{build_system, only};
 
@@ -22,7 +20,7 @@ pub(crate) fn crash_points(args: &[String]) -> Result<(), Failure> {
 }
 
 /// What the flows come to.
-fn sum(flows: &BTreeMap<String, Report>) -> String {
+fn sum(flows: &Reports) -> String {
     let sum = |what: &str| flows.values().map(|flow| flow.number(what)).sum::<u64>();
     format!(
         "{} flows, {} calls, 9 faults: {} cases, {} violations",
@@ -36,11 +34,12 @@ fn sum(flows: &BTreeMap<String, Report>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Report;
 
     #[test]
     fn adds_up_what_the_flows_say() {
         let flow = |line: &str| Report::of(line).unwrap();
-        let flows = BTreeMap::from([
+        let flows = Reports::from([
             ("create".to_owned(), flow("calls=5 cases=31 violations=0")),
             ("run".to_owned(), flow("calls=7 cases=40 violations=2")),
         ]);

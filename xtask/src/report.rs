@@ -14,11 +14,11 @@ const FOLDER: &str = "NIGHTJAR_REPORT";
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Report(BTreeMap<String, u64>);
 
+/// What several have counted, by their names.
+pub(crate) type Reports = BTreeMap<String, Report>;
+
 /// Runs tests and gathers their reports by their names. The second member tells how the tests ended.
-pub(crate) fn reports(
-    name: &str,
-    tests: &mut Command,
-) -> Result<(BTreeMap<String, Report>, Result<(), Failure>), Failure> {
+pub(crate) fn reports(name: &str, tests: &mut Command) -> Result<(Reports, Result<(), Failure>), Failure> {
     let folder = target().join(name);
     // What an earlier run has left must not be counted.
     if folder.exists() {
@@ -27,7 +27,7 @@ pub(crate) fn reports(
     fs::create_dir_all(&folder).map_err(Failure::while_(folder.display()))?;
     let ended = run(tests.env(FOLDER, &folder));
     let entries = fs::read_dir(&folder).map_err(Failure::while_(folder.display()))?;
-    let mut found = BTreeMap::new();
+    let mut found = Reports::new();
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let line = fs::read_to_string(&path).map_err(Failure::while_(path.display()))?;
         let report = Report::of(&line);

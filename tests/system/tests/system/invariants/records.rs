@@ -41,7 +41,8 @@ fn owner(table: &Table<'_>, row: &Value) -> bool {
     match (kind, sk) {
         ("USER", "PROFILE") => true,
         ("USER", _) => lives(id),
-        ("JOB", "JOB") => user(text(row, "userId")),
+        // The mark of a deleted job outlasts an account that is gone by a day.
+        ("JOB", "JOB") => user(text(row, "userId")) || !row["deletedAt"].is_null(),
         ("JOB", "PAYLOAD") => {
             // A payload that stands in its job stands nowhere else; a deleted job has none.
             let job = table.get(pk, "JOB");
