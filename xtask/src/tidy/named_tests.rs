@@ -1,5 +1,5 @@
 //! What the pages under `docs` call a proof must be one: a code span of the form `path/to/file.rs#name` names a file
-//! of the repository and a test in it.
+//! of the repository and a test in it. `#name` after it on the same line names another test of that file.
 
 use std::fs;
 use std::path::Path;
@@ -53,18 +53,32 @@ fn look(page: &str, text: &str, read: impl Fn(&str) -> Option<String>) -> Vec<St
 }
 
 /// The tests that a page names, each with its line. Fenced blocks are examples and not looked at.
-fn named(text: &str) -> Vec<(usize, &str)> {
+fn named(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut fenced = false;
     for (number, line) in text.lines().enumerate() {
         if line.trim_start().starts_with("```") {
             fenced = !fenced;
         } else if !fenced {
-            let spans = line.split('`').skip(1).step_by(2).filter(|span| span.contains(MARK));
-            found.extend(spans.map(|span| (number + 1, span)));
+            let mut file = "";
+            for span in line.split('`').skip(1).step_by(2) {
+                if let Some((stem, _)) = span.split_once(MARK) {
+                    file = stem;
+                    found.push((number + 1, span.to_owned()));
+                } else if let Some(name) =
+                    span.strip_prefix('#').filter(|name| is_name(name) && !file.is_empty())
+                {
+                    found.push((number + 1, format!("{file}{MARK}{name}")));
+                }
+            }
         }
     }
     found
+}
+
+/// Whether it could be a function's; `#1` and `#[test]` are something else.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
 }
 
 /// Whether the function of that name carries a test attribute; nothing if there is none of that name. Of several (in
@@ -125,8 +139,7 @@ mod tests {
 
     #[test]
     fn a_test_that_is_there_is_fine() {
-        let page =
-            "| a | `shared/a/src/b.rs#plain`, `shared/a/src/b.rs#of_a_runtime` |\nand `b.rs` without a name";
+        let page = "| a | `shared/a/src/b.rs#plain`, `#of_a_runtime` |\nand `b.rs` without a name, `#[test]`, `#what`";
         assert_eq!(seen(page), Vec::<String>::new());
     }
 
@@ -148,6 +161,12 @@ mod tests {
             assert!(found[0].starts_with(&format!("docs/X.md:3: `{named}`: ")), "{found:?}");
             assert!(found[0].contains(told), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_name_alone_is_of_the_file_before_it() {
+        let found = seen("| `shared/a/src/b.rs#plain`, `#gone` |");
+        assert_eq!(found, ["docs/X.md:1: `shared/a/src/b.rs#gone`: the file has no function of that name"]);
     }
 
     #[test]

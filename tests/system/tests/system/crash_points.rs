@@ -73,6 +73,8 @@ async fn play(stage: &mut Stage, flow: &impl Flow, case: Case, seen: &mut Seen) 
     }
     let told = flow.begin(stage, &scene).await;
     stage.settle().await;
+    // Whoever wakes up now sees that time has passed.
+    stage.world.pass(1);
     if stage.world.thaw().await {
         stage.settle().await;
     }

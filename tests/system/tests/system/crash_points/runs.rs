@@ -196,6 +196,9 @@ impl Stage {
         let run = domain::id::RunId::fresh(bed.now(), bed.ambient.entropy());
         let mut held = job.clone();
         for nth in 0..attempt {
+            if nth > 0 {
+                bed.advance(domain::life::LEASE);
+            }
             held = domain::life::claim(&held, run, 7 + nth, bed.now());
             let written = self.world.store.replace_job(&held).await.unwrap();
             assert!(matches!(written, store::Replaced::Written));

@@ -16,6 +16,7 @@ pub(super) fn check(journal: &[Item], findings: &mut Findings) {
     }
     for (job, versions) in jobs {
         check_versions(job, &versions, findings);
+        check_leases(job, &versions, findings);
         check_attempts(job, &versions, findings);
         check_ends(job, &versions, findings);
     }
@@ -30,6 +31,24 @@ fn check_versions(job: &str, versions: &[&Item], findings: &mut Findings) {
         findings.expect(
             repeated || before.is_some() && after == before.map(|before| before + 1),
             format_args!("{job}: version {after:?} was written over version {before:?}"),
+        );
+    }
+}
+
+/// Nobody begins an attempt while another worker holds the one before it.
+fn check_leases(job: &str, versions: &[&Item], findings: &mut Findings) {
+    for two in versions.windows(2) {
+        let [before, after] =
+            [two[0], two[1]].map(|item| (member(item, "runId", "S"), number(item, "attempt")));
+        if before.0 != after.0 || before.1 == after.1 {
+            continue;
+        }
+        let until =
+            two[0].get("lease").and_then(|lease| lease["M"]["until"]["N"].as_str()?.parse::<i64>().ok());
+        let begun = number(two[1], "updatedAt");
+        findings.expect(
+            until.is_none_or(|until| begun.is_some_and(|begun| begun >= until)),
+            format_args!("{job}: an attempt was begun at {begun:?} under a lease until {until:?}"),
         );
     }
 }
