@@ -24,6 +24,7 @@ impl Stage {
     pub(crate) async fn new() -> Self {
         let mut world = World::new().await;
         world.delivers = true;
+        world.loses_ticks = true;
         let mended = Arc::new(AtomicBool::new(false));
         let (sink, began) = (Sink::new(judge(Arc::clone(&mended))).await, world.bed.now());
         // Jobs that do not come over the API need a secret that signs for them.

@@ -41,8 +41,11 @@ pub(crate) struct World {
     pub(crate) hands: Hands,
     /// Whether webhooks are delivered; otherwise what is asked for is only kept.
     pub(crate) delivers: bool,
-    /// Whether the tick comes, each second minute.
+    /// Whether the tick comes, each minute.
     pub(crate) ticks: Cell<bool>,
+    /// Whether every second tick is lost: in every second minute it looks at the shards that nothing is in, too, and
+    /// each is a call more to disturb and none more to learn from.
+    pub(crate) loses_ticks: bool,
     sound: aws_sdk_sqs::Client,
     token: String,
     /// Whether a process that stops goes on one day.
@@ -64,6 +67,7 @@ impl World {
             hands,
             delivers: false,
             ticks: Cell::new(false),
+            loses_ticks: false,
             sound: bed.sound_clients().sqs(),
             token: String::new(),
             freezes: Cell::new(false),

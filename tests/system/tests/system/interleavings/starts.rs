@@ -10,8 +10,8 @@ use crate::world::World;
 
 /// A request that waits before its write: its message is sent.
 async fn begun(world: &World, job: &Job, what: &str) -> (Gate, tokio::task::JoinHandle<StatusCode>) {
-    let nth = if what == "rerun" { 1 } else { 0 };
-    let (hands, gate) = world.held_up("PutItem", nth);
+    // A rerun puts the run before it aside with its write.
+    let (hands, gate) = world.held_up(if what == "rerun" { "TransactWriteItems" } else { "PutItem" }, 0);
     let request = world.request("POST", &format!("/jobs/{}/{what}", job.id), "");
     let asking = tokio::spawn(async move { hands.send(request).await });
     gate.reached().await;
