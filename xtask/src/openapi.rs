@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::shell::{Failure, cargo, root, run, target};
+use crate::shell::{Failure, build_bins, root, target};
 
 /// Writes openapi.json, or compares it.
 pub(crate) fn openapi(check: bool) -> Result<(), Failure> {
@@ -22,7 +22,7 @@ pub(crate) fn openapi(check: bool) -> Result<(), Failure> {
 
 fn from_the_code() -> Result<String, Failure> {
     // All binaries at once: with the same features as the tests they are built once.
-    run(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+    build_bins()?;
     let output = crate::shell::program(target().join("debug/nightjar-local"))
         .arg("openapi")
         .stderr(Stdio::inherit())

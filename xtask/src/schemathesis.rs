@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::emulate::{host::Running, http};
-use crate::shell::{Failure, cargo, program, root, run, target};
+use crate::shell::{Failure, build_bins, program, root, run, target};
 use crate::venv::venv;
 
 /// The same requests each time.
@@ -40,7 +40,7 @@ const VARIABLES: [(&str, &str); 8] = [
 pub(crate) fn schemathesis(args: &[String]) -> Result<(), Failure> {
     let tools = venv()?;
     // All binaries at once: so the step before it in CI has built them.
-    run(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+    build_bins()?;
     let folder = target().join("schemathesis");
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(Failure::while_(folder.display()))?;

@@ -64,6 +64,12 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     if status.success() { Ok(()) } else { Err(Failure(format!("`{}` failed ({status})", describe(command)))) }
 }
 
+/// Builds the workspace's programs. With a test among what is built their dependencies have the features that they have
+/// for the tests, and are built once for both.
+pub(crate) fn build_bins() -> Result<(), Failure> {
+    run(cargo().args(["build", "--quiet", "--workspace", "--bins", "--test", "system"]))
+}
+
 /// Runs it in place of this process, so that Ctrl-C and every other signal reach it alone.
 pub(crate) fn replace(command: &mut Command) -> Result<(), Failure> {
     announce(command);

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use super::{host::Running, http};
-use crate::shell::{Failure, cargo, program, run, target};
+use crate::shell::{Failure, build_bins, program, target};
 
 const TABLE: &str = "nightjar";
 /// Each queue, and the variable that functions find it by.
@@ -31,7 +31,7 @@ pub(super) struct Engine {
 impl Engine {
     /// Starts it, in memory, and creates what the template would.
     pub(super) fn start() -> Result<Self, Failure> {
-        run(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+        build_bins()?;
         let failed = || Failure::while_("nightjar-local engine");
         let (said, telling) = std::io::pipe().map_err(failed())?;
         let child = program(target().join("debug/nightjar-local"))
