@@ -122,8 +122,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(cancel::cancel))
         .routes(routes!(rest::pause))
         .routes(routes!(rest::resume))
-        .routes(routes!(dead::look))
-        .routes(routes!(dead::redrive))
+        .routes(routes!(dead::look::look))
+        .routes(routes!(dead::redrive::redrive))
 }
 
 /// The function as the process's environment describes it.
