@@ -33,9 +33,10 @@ pub(crate) fn simulate(asked: &Simulate) -> Result<(), Failure> {
     let (parts, ended) = reports("simulation", &mut tests)?;
     let seconds = begun.elapsed().as_secs();
     let sum = |what: &str| parts.values().map(|part| part.number(what)).sum::<u64>();
+    let seeds = sum("seeds");
     println!(
-        "{} seeds, {} calls, {} faults: {} violations, {seconds} s",
-        sum("seeds"),
+        "{seeds} {}, {} calls, {} faults: {} violations, {seconds} s",
+        if seeds == 1 { "seed" } else { "seeds" },
         sum("calls"),
         sum("faults"),
         sum("violations"),

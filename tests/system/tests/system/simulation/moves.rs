@@ -60,6 +60,7 @@ pub(super) struct Simulation {
     lines: Vec<String>,
     /// Whether each line is printed as it is written.
     aloud: bool,
+    time_stopped: bool,
     pub(super) calls: usize,
     pub(super) faults: usize,
 }
@@ -88,6 +89,7 @@ impl Simulation {
             doubles: 0,
             lines: Vec::new(),
             aloud,
+            time_stopped: false,
             calls: 0,
             faults: 0,
         }
@@ -97,8 +99,19 @@ impl Simulation {
         self.lines
     }
 
+    /// Has the time of the runtime, by which the functions sleep, stand still or go on by itself.
+    pub(super) fn stop_time(&mut self, stopped: bool) {
+        match (self.time_stopped, stopped) {
+            (false, true) => tokio::time::pause(),
+            (true, false) => tokio::time::resume(),
+            _ => {}
+        }
+        self.time_stopped = stopped;
+    }
+
     /// Everything that can happen happens, as the seed says.
     pub(super) async fn run_wild(&mut self) {
+        self.stop_time(true);
         for _ in 0..MOST_MOVES {
             if self.wishes == 0 && self.actors.is_empty() && READ.iter().all(|queue| self.depth(*queue) == 0)
             {
@@ -126,6 +139,8 @@ impl Simulation {
             let waiting = self.turnstile.waiting().into_iter().find(|one| one.process == process);
             self.pass_through(waiting.expect("a call, for the process has not ended"), None).await;
         }
+        self.stop_time(false);
+        self.stage.world.counts_turns.set(true);
         self.stage.world.ticks.set(true);
         self.stage.settle().await;
         self.stage.resume_all().await;
@@ -249,6 +264,7 @@ impl Simulation {
             Done::Served(hands.serve(url, queue, usize::try_from(most).unwrap()).await)
         });
         actor.watches_clock = queue != topology::WEBHOOKS;
+        actor.talks = queue == topology::WEBHOOKS;
         self.go_on(actor).await;
     }
 

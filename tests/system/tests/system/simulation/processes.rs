@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use domain::time::Moment;
@@ -11,12 +11,13 @@ use engine::mapping::Delivery;
 use testkit::{Bed, Turnstile};
 
 use super::clients::Wish;
-use crate::world::{Hands, NUDGE, Reply};
+use crate::world::{Hands, IDLE_TURNS, NUDGE, Reply, SLEEP};
 
 /// After so many turns in which a process only waits it has come to where it waits.
 const TURNS: usize = 12;
-/// After so many in which it does not even wait for a call it waits for the clock, unless it talks to a receiver.
-const IDLE_TURNS: usize = 40;
+/// And after so many for a moment that it sleeps through, which is over then: nobody's history shall hang on how busy the
+/// machine is that it is lived on.
+const ASLEEP: usize = 20;
 /// No process takes longer from one call to the next.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,6 +34,8 @@ pub(super) struct Actor {
     pub(super) what: String,
     /// Whether it waits for moments to come.
     pub(super) watches_clock: bool,
+    /// Whether it talks to receivers, and what it waits for may be theirs to say.
+    pub(super) talks: bool,
     /// Whether it answers a client.
     pub(super) asks: bool,
     /// Until when it stands still.
@@ -68,6 +71,7 @@ impl Processes {
             process,
             what,
             watches_clock: false,
+            talks: false,
             asks: false,
             frozen: None,
             does: Box::pin(does(hands.clone())),
@@ -86,24 +90,28 @@ impl Processes {
         drop(actor);
     }
 
-    /// Lets a process go on until a call of its waits, or to its end.
+    /// Lets a process go on until a call of its waits, or to its end. The runtime's time stands still meanwhile.
     pub(super) async fn go_on(&self, bed: &Bed, actor: &mut Actor) -> Option<Done> {
-        let moved = tokio::time::timeout(PATIENCE, async {
-            let (mut still, mut idle) = (0, 0);
-            while still < TURNS {
-                if let Poll::Ready(done) = futures::poll!(&mut actor.does) {
-                    return Some(done);
-                }
-                still = if self.turnstile.is_held(actor.process) { still + 1 } else { 0 };
-                idle += usize::from(still == 0 && !self.turnstile.is_passing(actor.process));
+        let begun = clock();
+        let (mut still, mut idle) = (0, 0);
+        while still < TURNS {
+            if let Poll::Ready(done) = futures::poll!(&mut actor.does) {
+                return Some(done);
+            }
+            still = if self.turnstile.is_held(actor.process) { still + 1 } else { 0 };
+            if still == 0 && !self.turnstile.is_passing(actor.process) {
+                idle += 1;
                 if idle == IDLE_TURNS && actor.watches_clock {
                     bed.advance(Duration::from_secs(NUDGE));
                 }
-                tokio::task::yield_now().await;
+                if idle % ASLEEP == 0 && !actor.talks {
+                    tokio::time::advance(SLEEP).await;
+                }
             }
-            None
-        });
-        moved.await.unwrap_or_else(|_| panic!("{} neither calls nor ends", actor.what))
+            assert!(begun.elapsed() < PATIENCE, "{} neither calls nor ends", actor.what);
+            tokio::task::yield_now().await;
+        }
+        None
     }
 
     /// Lets what passed of a process take effect, though it will not learn of it.
@@ -119,4 +127,9 @@ impl Processes {
         let Actor { what, does, .. } = actor;
         tokio::time::timeout(PATIENCE, does).await.unwrap_or_else(|_| panic!("{what} never ends"))
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "that a process hangs shows on no clock of the simulation")]
+fn clock() -> Instant {
+    Instant::now()
 }
