@@ -2,11 +2,9 @@
 //! allows, requests that it forbids, and chains of both.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::thread::sleep;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -19,9 +17,6 @@ const SEED: &str = "20260301";
 /// Who sends them. The first two must not see each other's records; the last one is the administrator.
 const USERS: [&str; 3] = ["ada", "ben", "root"];
 const PASSWORD: &str = "an oyster in the tambourine";
-const POLL: Duration = Duration::from_millis(50);
-/// How many polls the system has to begin: ten seconds.
-const POLLS: usize = 200;
 
 /// What differs from a deployment: thousands of requests come from one address, and what they start shall end soon.
 const VARIABLES: [(&str, &str); 8] = [
@@ -81,17 +76,7 @@ fn start(folder: &Path) -> Result<(SocketAddr, Running), Failure> {
         .stderr(log)
         .spawn()
         .map_err(failed())?;
-    let mut running = Running(child);
-    for _ in 0..POLLS {
-        if TcpStream::connect(address).is_ok() {
-            return Ok((address, running));
-        }
-        if let Some(status) = running.0.try_wait().map_err(failed())? {
-            return Err(Failure::new(format!("nightjar-local ended before it listened ({status})")));
-        }
-        sleep(POLL);
-    }
-    Err(Failure::new("nightjar-local does not listen"))
+    Ok((address, Running::once_it_listens(child, address, "nightjar-local")?))
 }
 
 fn log(folder: &Path) -> PathBuf {

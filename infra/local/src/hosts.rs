@@ -80,6 +80,36 @@ fn address(name: &str) -> Option<IpAddr> {
     bare.parse().ok()
 }
 
+/// What requests call this machine, and what they call others, for the tests of all that asks.
+#[cfg(test)]
+pub(crate) mod names {
+    pub(crate) const OF_THIS_MACHINE: &[&str] = &[
+        "localhost:3000",
+        "LOCALHOST",
+        "127.0.0.1:3000",
+        "127.0.0.1",
+        "[::1]:3000",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "127.8.8.8",
+    ];
+    pub(crate) const OF_OTHERS: &[&[&str]] = &[
+        &["evil.example:3000"],
+        &["localhost.evil.example"],
+        &["127.0.0.1.evil.example"],
+        &["evil.example@localhost"],
+        &["localhost@evil.example"],
+        &["0.0.0.0:3000"],
+        &["192.168.1.7"],
+        &["2130706433"],
+        &["local host"],
+        &[""],
+        &[],
+        &["localhost", "evil.example"],
+        &["localhost", "localhost"],
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use http::Request;
@@ -101,33 +131,10 @@ mod tests {
     #[test]
     fn the_names_of_this_machine_are_those_that_no_dns_decides_about() {
         let hosts = hosts("127.0.0.1:3000", None);
-        for name in [
-            "localhost:3000",
-            "LOCALHOST",
-            "127.0.0.1:3000",
-            "127.0.0.1",
-            "[::1]:3000",
-            "[::1]",
-            "[::ffff:127.0.0.1]",
-            "127.8.8.8",
-        ] {
+        for name in names::OF_THIS_MACHINE {
             assert!(admitted(&hosts, "/", &[name]), "{name}");
         }
-        for names in [
-            &["evil.example:3000"][..],
-            &["localhost.evil.example"],
-            &["127.0.0.1.evil.example"],
-            &["evil.example@localhost"],
-            &["localhost@evil.example"],
-            &["0.0.0.0:3000"],
-            &["192.168.1.7"],
-            &["2130706433"],
-            &["local host"],
-            &[""],
-            &[],
-            &["localhost", "evil.example"],
-            &["localhost", "localhost"],
-        ] {
+        for names in names::OF_OTHERS {
             assert!(!admitted(&hosts, "/", names), "{names:?}");
         }
         // The target may name the host too; then each name counts.

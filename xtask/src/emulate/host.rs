@@ -18,6 +18,23 @@ const POLLS: usize = 500;
 /// A process that is asked to end when this is dropped.
 pub(crate) struct Running(pub(crate) Child);
 
+impl Running {
+    /// Waits until the process listens there.
+    pub(crate) fn once_it_listens(child: Child, address: SocketAddr, what: &str) -> Result<Self, Failure> {
+        let mut running = Self(child);
+        for _ in 0..POLLS {
+            if TcpStream::connect(address).is_ok() {
+                return Ok(running);
+            }
+            if let Some(status) = running.0.try_wait().map_err(Failure::while_(what))? {
+                return Err(Failure::new(format!("{what} ended before it listened ({status})")));
+            }
+            sleep(POLL);
+        }
+        Err(Failure::new(format!("{what} does not listen")))
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // Asked and not killed: the emulator ends the function that it started only if it is asked.
@@ -65,17 +82,8 @@ impl Function {
             .stderr(log)
             .spawn()
             .map_err(failed())?;
-        let mut running = Running(child);
-        for _ in 0..POLLS {
-            if TcpStream::connect(address).is_ok() {
-                return Ok(Self { name, address, _running: running });
-            }
-            if let Some(status) = running.0.try_wait().map_err(failed())? {
-                return Err(Failure::new(format!("the emulator of {name} ended ({status})")));
-            }
-            sleep(POLL);
-        }
-        Err(Failure::new(format!("the emulator of {name} does not listen")))
+        let running = Running::once_it_listens(child, address, &format!("the emulator of {name}"))?;
+        Ok(Self { name, address, _running: running })
     }
 
     /// What the function answers to an event.
