@@ -17,9 +17,11 @@ mod serve;
 pub mod settings;
 mod ticker;
 mod variables;
+mod ways;
 pub mod welcome;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::hosts::Hosts;
 use crate::outbound::Outbound;
+use crate::ways::Ways;
 pub use settings::Settings;
 
 /// How often expired items are swept; DynamoDB itself takes hours to days.
@@ -59,6 +62,9 @@ pub enum StartError {
     /// The queues cannot be made.
     #[error("the queues cannot be made")]
     Queues(#[from] QueueError),
+    /// The calls cannot be written down.
+    #[error("cannot write down the calls in {}", .0.display())]
+    Calls(PathBuf, #[source] std::io::Error),
     /// A setting is missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -90,11 +96,13 @@ impl System {
         let resources = parts::provision(&engine, &clients, &ambient).await?;
         let mut vars = variables::all(Vars::from_process(), settings, address, &resources);
         let hosts = Hosts::new(address, vars.text("PUBLIC_URL").as_deref());
-        let parts = parts::Parts::new(&clients, &ambient, &mut vars)?;
+        let ways = Ways::new(&engine, settings.calls.as_deref())
+            .map_err(|error| StartError::Calls(settings.calls.clone().unwrap_or_default(), error))?;
+        let parts = parts::Parts::new(&ways, &ambient, &mut vars)?;
         let outbound = Outbound::find(&mut vars, &clients, Arc::clone(&ambient.clock)).await?;
 
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        parts.map_events(&engine, &clients, &resources, &stop, &tasks);
+        parts.map_events(&engine, &ways, &resources, &stop, &tasks);
         tasks.spawn(ticker::run(parts.scheduler(), ambient.clone(), stop.clone()));
         tasks.spawn(sweep(engine.clone(), stop.clone()));
         if settings.clock.is_some() {

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::StartError;
 use crate::hosts::Hosts;
+use crate::ways::Ways;
 
 const TABLE: &str = "nightjar";
 const AUTH_SECRET: &str = "nightjar/auth";
@@ -102,27 +103,43 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Reads every function's settings, and tells of every fault at once.
-    pub(crate) fn new(clients: &Clients, ambient: &Ambient, vars: &mut Vars) -> Result<Self, ConfigError> {
+    pub(crate) fn new(ways: &Ways, ambient: &Ambient, vars: &mut Vars) -> Result<Self, ConfigError> {
         let (auth_config, jobs_config) = (auth::Config::read(vars), jobs::Config::read(vars));
         let (run_config, worker_config) = (run::Config::read(vars), worker::Config::read(vars));
         let (webhook_config, dead_config) = (webhook::Config::read(vars), deadletter::Config::read(vars));
         let (scheduler_config, cors) = (scheduler::Config::read(vars), CorsPolicy::read(vars));
         let endpoints_config = endpoints::Config::read(vars);
         vars.finish()?;
-        let cache =
-            |id: &str| Arc::new(SecretCache::new(clients.secrets_manager(), id, Arc::clone(&ambient.clock)));
-        let (signs, seals) = (cache(AUTH_SECRET), cache(DATA_SECRET));
-        let secrets = jobs::SecretCaches { auth: Arc::clone(&signs), data: Arc::clone(&seals) };
-        let of_endpoints = endpoints::SecretCaches { auth: Arc::clone(&signs), data: Arc::clone(&seals) };
+        // A cache for each function, as each has in a Lambda of its own.
+        let secret = |function, id: &str| {
+            let client = ways.of(function).secrets_manager();
+            Arc::new(SecretCache::new(client, id, Arc::clone(&ambient.clock)))
+        };
+        let both = |function| (secret(function, AUTH_SECRET), secret(function, DATA_SECRET));
+        let (auth, data) = both("jobs");
+        let secrets = jobs::SecretCaches { auth, data };
+        let (auth, data) = both("endpoints");
+        let of_endpoints = endpoints::SecretCaches { auth, data };
+        let ambient = || ambient.clone();
+        let (worker, dead_letter) = (ways.of("worker"), ways.of("deadletter"));
         Ok(Self {
-            auth: auth::App::new(clients, Arc::clone(&signs), auth_config, ambient.clone()),
-            jobs: jobs::App::new(clients, secrets, jobs_config, ambient.clone()),
-            run: run::App::new(clients, signs, run_config, ambient.clone()),
-            endpoints: endpoints::App::new(clients, of_endpoints, endpoints_config, ambient.clone()),
-            worker: worker::Worker::new(clients, worker_config, ambient.clone()),
-            webhook: webhook::Webhook::new(clients, seals, webhook_config, ambient.clone()),
-            dead_letter: deadletter::DeadLetter::new(clients, dead_config, ambient.clone()),
-            scheduler: Arc::new(scheduler::Scheduler::new(clients, scheduler_config, ambient.clone())),
+            auth: auth::App::new(&ways.of("auth"), secret("auth", AUTH_SECRET), auth_config, ambient()),
+            jobs: jobs::App::new(&ways.of("jobs"), secrets, jobs_config, ambient()),
+            run: run::App::new(&ways.of("run"), secret("run", AUTH_SECRET), run_config, ambient()),
+            endpoints: endpoints::App::new(&ways.of("endpoints"), of_endpoints, endpoints_config, ambient()),
+            worker: worker::Worker::new(&worker, worker_config, ambient()),
+            webhook: webhook::Webhook::new(
+                &ways.of("webhook"),
+                secret("webhook", DATA_SECRET),
+                webhook_config,
+                ambient(),
+            ),
+            dead_letter: deadletter::DeadLetter::new(&dead_letter, dead_config, ambient()),
+            scheduler: Arc::new(scheduler::Scheduler::new(
+                &ways.of("scheduler"),
+                scheduler_config,
+                ambient(),
+            )),
             cors,
         })
     }
@@ -158,12 +175,12 @@ impl Parts {
     pub(crate) fn map_events(
         &self,
         engine: &Engine,
-        clients: &Clients,
+        ways: &Ways,
         resources: &Resources,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) {
-        let start = |queue: Queue, function: &str, concurrency: usize, handle: Handle| {
+        let start = |queue: Queue, function: &'static str, concurrency: usize, handle: Handle| {
             let mapping = Mapping {
                 queue_url: resources.url(queue),
                 function: function.to_owned(),
@@ -171,7 +188,7 @@ impl Parts {
                 maximum_concurrency: concurrency,
                 timeout: Duration::from_secs(60),
             };
-            let (engine, sqs, stop) = (engine.clone(), clients.sqs(), stop.clone());
+            let (engine, sqs, stop) = (engine.clone(), ways.of(function).sqs(), stop.clone());
             tasks.spawn(async move {
                 let handler = move |event| handle(event);
                 mapping.run(&engine, sqs, handler, stop.cancelled_owned()).await;

@@ -61,6 +61,9 @@ pub struct Settings {
     /// For tests: a clock that runs faster than the machine's.
     #[arg(long, env = "NIGHTJAR_CLOCK", hide = true)]
     pub clock: Option<FastClock>,
+    /// For tests: a folder where every call that a function makes to AWS is written down.
+    #[arg(long, env = "NIGHTJAR_CALLS", hide = true)]
+    pub calls: Option<PathBuf>,
 }
 
 impl Settings {

@@ -1,6 +1,7 @@
 //! The system and those who call it.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::time::{Clock, Moment};
@@ -50,7 +51,14 @@ pub(crate) fn settings() -> Settings {
         demo: false,
         webhook_url: None,
         clock: None,
+        calls: calls(),
     }
+}
+
+/// Where the calls to AWS are written down, if somebody wants them.
+#[allow(clippy::disallowed_methods, reason = "this is no part of the product that is configured")]
+pub(crate) fn calls() -> Option<PathBuf> {
+    std::env::var_os("NIGHTJAR_CALLS").map(PathBuf::from)
 }
 
 /// The API from outside.

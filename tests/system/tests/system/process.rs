@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::house::Api;
+use crate::house::{Api, calls};
 
 /// A running program; it ends with this.
 pub(crate) struct Process {
@@ -28,6 +28,7 @@ impl Process {
             .env_clear()
             .env("LOG_LEVEL", "error")
             .envs(vars.iter().copied())
+            .envs(calls().map(|folder| ("NIGHTJAR_CALLS", folder)))
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(Stdio::piped())

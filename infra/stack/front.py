@@ -1,0 +1,144 @@
+"""What stands in front of ministack while the system tests run against it.
+
+    python infra/stack/front.py --engine PORT --door PORT --ledger PORT --hook PORT --calls FILE
+
+- The ledger is the endpoint that the functions call. It writes down each call, a JSON line each, and passes it on.
+  Which function calls it hears from the application id in the User-Agent (AWS_SDK_UA_APP_ID).
+- The door is the API at a plain address: API Gateway tells its APIs apart by their host names. Which API it leads to it is
+  told once by a PUT to /-/api, whose body is the API's host.
+- The hook takes whatever it is sent: the deployment's own webhooks go there.
+"""
+
+import argparse
+import http.client
+import http.server
+import json
+import re
+import threading
+
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-connection"}
+APPLICATION = re.compile(r"\bapp/([A-Za-z]+)")
+
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    """A request in, the whole body with it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def body(self):
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            parts = []
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def answer(self, status, headers, body):
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in HOP_BY_HOP | {"content-length"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_any(self):
+        self.take(self.body())
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = do_any
+
+
+class Passing(Quiet):
+    """Passes a request on to the engine, and its answer back."""
+
+    engine = 0
+    kept = threading.local()
+
+    def pass_on(self, body, host=None):
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
+        if host:
+            headers["Host"] = host
+        for attempt in range(2):
+            connection = getattr(self.kept, "connection", None) or http.client.HTTPConnection("127.0.0.1", self.engine)
+            self.kept.connection = connection
+            try:
+                connection.request(self.command, self.path, body, headers)
+                answer = connection.getresponse()
+                return self.answer(answer.status, answer.getheaders(), answer.read())
+            except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest):
+                # A connection that was kept may have been closed meanwhile; on a fresh one it is a fault.
+                self.kept.connection = None
+                if attempt:
+                    raise
+        return None
+
+
+class Ledger(Passing):
+    file = None
+    lock = threading.Lock()
+
+    def take(self, body):
+        caller = APPLICATION.search(self.headers.get("User-Agent", ""))
+        try:
+            said = json.loads(body or b"null")
+        except ValueError:
+            said = None
+        line = {
+            "function": caller.group(1) if caller else "unknown",
+            "target": self.headers.get("X-Amz-Target"),
+            "uri": self.path,
+            "body": said,
+        }
+        with self.lock:
+            self.file.write(json.dumps(line) + "\n")
+            self.file.flush()
+        self.pass_on(body)
+
+
+class Door(Passing):
+    host = None
+
+    def take(self, body):
+        if self.path == "/-/api" and self.command == "PUT":
+            Door.host = body.decode()
+            return self.answer(204, [], b"")
+        if Door.host is None:
+            return self.answer(503, [], b"no API has been named yet")
+        return self.pass_on(body, Door.host)
+
+
+class Hook(Quiet):
+    def take(self, body):
+        self.answer(204, [], b"")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def main():
+    said = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("engine", "door", "ledger", "hook"):
+        said.add_argument(f"--{name}", type=int, required=True)
+    said.add_argument("--calls", required=True)
+    asked = said.parse_args()
+    Passing.engine = asked.engine
+    Ledger.file = open(asked.calls, "a", encoding="utf-8")
+    servers = [Server(("127.0.0.1", port), kind)
+               for port, kind in ((asked.door, Door), (asked.ledger, Ledger), (asked.hook, Hook))]
+    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
