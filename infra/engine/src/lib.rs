@@ -8,6 +8,7 @@
 mod dynamo;
 mod folder;
 mod http;
+pub mod ledger;
 mod mail;
 pub mod mapping;
 mod secrets;

@@ -1,91 +1,31 @@
 //! How the functions reach the engines: each by clients of its own, so that it can be told whose call it is.
 
-use std::fmt;
-use std::fs::{File, OpenOptions, create_dir_all};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use boot::clients::Clients;
-use engine::{Connector, Engine};
-use serde_json::{Value, json};
+use engine::Engine;
+use engine::ledger::Ledger;
 
 /// The ways to one engine.
 pub(crate) struct Ways {
     engine: Engine,
-    calls: Option<Arc<Mutex<File>>>,
+    ledger: Option<Ledger>,
 }
 
 impl Ways {
-    /// Ways to this engine; with a folder, a file there tells of every call.
+    /// Ways to this engine; with a folder, a file there tells what each function asks for.
     pub(crate) fn new(engine: &Engine, calls: Option<&Path>) -> io::Result<Self> {
-        let open = |folder: &Path| {
-            create_dir_all(folder)?;
-            let name = folder.join(format!("{}.jsonl", std::process::id()));
-            Ok::<_, io::Error>(Arc::new(Mutex::new(OpenOptions::new().create(true).append(true).open(name)?)))
-        };
-        Ok(Self { engine: engine.clone(), calls: calls.map(open).transpose()? })
+        Ok(Self { engine: engine.clone(), ledger: calls.map(Ledger::open).transpose()? })
     }
 
     /// The clients of the function of that name.
     pub(crate) fn of(&self, function: &'static str) -> Clients {
-        let config = match &self.calls {
+        let config = match &self.ledger {
             None => self.engine.sdk_config(),
-            Some(file) => {
-                let noted = Noted { inner: self.engine.connector(), function, file: Arc::clone(file) };
-                self.engine.sdk_config_with(SharedHttpClient::new(noted))
-            }
+            Some(ledger) => self.engine.sdk_config_with(ledger.noting(function, self.engine.connector())),
         };
         Clients::from_config(&config)
-    }
-}
-
-/// A connector that writes each call down before it makes it.
-#[derive(Clone)]
-struct Noted {
-    inner: Connector,
-    function: &'static str,
-    file: Arc<Mutex<File>>,
-}
-
-impl Noted {
-    /// A line of JSON; the path stands for the operation where no header names one.
-    fn note(&self, request: &HttpRequest) -> io::Result<()> {
-        let body: Value =
-            serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
-        let target = request.headers().get("x-amz-target");
-        let line = json!({
-            "function": self.function, "target": target, "uri": request.uri(), "body": body,
-        });
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(format!("{line}\n").as_bytes())
-    }
-}
-
-impl fmt::Debug for Noted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Noted({})", self.function)
-    }
-}
-
-impl HttpConnector for Noted {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if let Err(error) = self.note(&request) {
-            tracing::error!(%error, "a call could not be noted");
-        }
-        self.inner.call(request)
-    }
-}
-
-impl HttpClient for Noted {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 
@@ -94,22 +34,27 @@ mod tests {
     use std::sync::Arc;
 
     use boot::clock::SystemClock;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[tokio::test]
-    async fn each_call_is_noted_with_whose_it_is() {
+    async fn each_kind_of_call_is_noted_once_with_whose_it_is() {
         let engine = Engine::open(engine::Options { data_dir: None, clock: Arc::new(SystemClock) }).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let ways = Ways::new(&engine, Some(folder.path())).unwrap();
-        ways.of("worker").sqs().create_queue().queue_name("a").send().await.unwrap();
-        ways.of("jobs").dynamodb().list_tables().send().await.unwrap();
+        let url = engine.queue_url("a");
+        for function in ["worker", "worker", "webhook"] {
+            // There is no such queue: what is asked for counts, and not what comes of it.
+            assert!(ways.of(function).sqs().delete_queue().queue_url(&url).send().await.is_err());
+        }
         let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
         let text = std::fs::read_to_string(file.path()).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let told = |line: &Value| (line["function"].clone(), line["target"].clone());
-        assert_eq!(told(&lines[0]), (json!("worker"), json!("AmazonSQS.CreateQueue")));
-        assert_eq!(lines[0]["body"]["QueueName"], "a");
-        assert_eq!(told(&lines[1]), (json!("jobs"), json!("DynamoDB_20120810.ListTables")));
+        let asked = json!({ "action": "sqs:DeleteQueue", "resource": "a", "key": null });
+        assert_eq!(
+            lines,
+            ["worker", "webhook"].map(|function| json!({ "function": function, "asked": asked }))
+        );
     }
 }

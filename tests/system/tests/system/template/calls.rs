@@ -3,14 +3,13 @@
 //!
 //! `cargo xtask iam` gathers the calls of the system tests, and `cargo xtask test-stack` those of a deployment.
 
-mod asked;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use engine::ledger::{Asked, asked};
+use queue::topology;
 use serde_yaml_ng::Value;
 
-use self::asked::Need;
 use super::{FUNCTIONS, Function, Template, beginnings};
 
 /// The folders whose calls are judged, one after the other between colons.
@@ -27,6 +26,19 @@ struct Permission {
     resource: String,
     keys: Option<String>,
 }
+
+/// The queues by their names in the template.
+const QUEUES: [(&str, &str); 6] = [
+    (topology::JOBS_HIGH.name, "JobsHighQueue"),
+    (topology::JOBS_MEDIUM.name, "JobsMediumQueue"),
+    (topology::JOBS_LOW.name, "JobsLowQueue"),
+    (topology::JOBS_DLQ.name, "JobsDlq"),
+    (topology::WEBHOOKS.name, "WebhooksQueue"),
+    (topology::WEBHOOKS_DLQ.name, "WebhooksDlq"),
+];
+/// What a secret's name contains, and its name in the template.
+const SECRETS: [(&str, &str); 3] =
+    [("auth", "AuthSecret"), ("data", "DataSecret"), ("webhook", "WebhookSigningSecret")];
 
 /// What came of it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -71,7 +83,7 @@ fn logical(resource: &str) -> String {
 }
 
 impl Permission {
-    fn allows(&self, need: &Need) -> bool {
+    fn allows(&self, need: &Asked) -> bool {
         let key = match (&self.keys, &need.key) {
             (None, _) => true,
             (Some(pattern), Some(key)) => match pattern.strip_suffix('*') {
@@ -92,7 +104,7 @@ impl std::fmt::Display for Permission {
 }
 
 /// Holds calls, as (function, need), against the roles.
-fn judge(template: &Template, text: &str, calls: &BTreeSet<(String, Need)>) -> Findings {
+fn judge(template: &Template, text: &str, calls: &BTreeSet<(String, Asked)>) -> Findings {
     let mut findings = Findings::default();
     for function in &FUNCTIONS {
         let name = function.name.to_lowercase();
@@ -147,7 +159,7 @@ fn explains(text: &str, function: &str, action: &str) -> bool {
 }
 
 /// The calls in all files of these folders.
-fn read(folders: &[PathBuf]) -> BTreeSet<(String, Need)> {
+fn read(folders: &[PathBuf]) -> BTreeSet<(String, Asked)> {
     let mut calls = BTreeSet::new();
     for folder in folders {
         let entries =
@@ -157,11 +169,35 @@ fn read(folders: &[PathBuf]) -> BTreeSet<(String, Need)> {
             for line in text.lines() {
                 let line: serde_json::Value = serde_json::from_str(line).unwrap();
                 let by = line["function"].as_str().unwrap().to_owned();
-                calls.extend(asked::needs(&line).into_iter().map(|need| (by.clone(), need)));
+                calls.extend(of_line(&line).into_iter().map(|need| (by.clone(), named(need))));
             }
         }
     }
     calls
+}
+
+/// What a line of a ledger tells, be it of the call itself or of what it asked for.
+fn of_line(line: &serde_json::Value) -> BTreeSet<Asked> {
+    if line["asked"].is_null() {
+        let text = |member: &str| line[member].as_str().unwrap_or_default();
+        return asked(text("target"), text("uri"), &line["body"]);
+    }
+    [serde_json::from_value(line["asked"].clone()).unwrap()].into()
+}
+
+/// The same with the resource by its name in the template.
+fn named(asked: Asked) -> Asked {
+    let resource = asked.resource.as_str();
+    let of = |prefix: &str| asked.action.starts_with(prefix);
+    let known = if of("sqs:") {
+        QUEUES.iter().find(|(name, _)| resource == *name || resource.ends_with(&format!("-{name}")))
+    } else if of("secretsmanager:") {
+        SECRETS.iter().find(|(part, _)| resource.to_lowercase().contains(part))
+    } else {
+        None
+    };
+    let resource = known.map_or_else(|| resource.replace("table", "Table"), |(_, name)| (*name).to_owned());
+    Asked { resource, ..asked }
 }
 
 fn template_text() -> String {
@@ -233,9 +269,9 @@ mod tests {
         (template(&text), text)
     }
 
-    fn need(action: &str, resource: &str, key: Option<&str>) -> (String, Need) {
+    fn asking(action: &str, resource: &str, key: Option<&str>) -> (String, Asked) {
         let (action, resource) = (action.to_owned(), resource.to_owned());
-        ("scheduler".to_owned(), Need { action, resource, key: key.map(str::to_owned) })
+        ("scheduler".to_owned(), Asked { action, resource, key: key.map(str::to_owned) })
     }
 
     const ROLE: &str = "              - Sid: Due\n                Action: [dynamodb:Query]\n                \
@@ -249,15 +285,15 @@ mod tests {
     #[test]
     fn a_call_that_no_permission_covers_is_found() {
         let (template, text) = with_role(ROLE);
-        let allowed = need("dynamodb:Query", "Table/due", Some("DUE#03"));
+        let allowed = asking("dynamodb:Query", "Table/due", Some("DUE#03"));
         let fine = judge(&template, &text, &[allowed.clone()].into());
         assert_eq!(of_the_scheduler(&fine.forbidden), [""; 0]);
         assert_eq!(of_the_scheduler(&fine.unexplained), [""; 0]);
         for other in [
-            need("dynamodb:Query", "Table/due", Some("DEAD")),
-            need("dynamodb:Query", "Table/due", None),
-            need("dynamodb:Query", "Table/list", Some("DUE#03")),
-            need("dynamodb:GetItem", "Table", Some("JOB#1")),
+            asking("dynamodb:Query", "Table/due", Some("DEAD")),
+            asking("dynamodb:Query", "Table/due", None),
+            asking("dynamodb:Query", "Table/list", Some("DUE#03")),
+            asking("dynamodb:GetItem", "Table", Some("JOB#1")),
         ] {
             let found = judge(&template, &text, &[allowed.clone(), other.clone()].into());
             assert_eq!(of_the_scheduler(&found.forbidden).len(), 1, "{other:?}");

@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use boot::Vars;
 use boot::clients::Clients;
 use deadletter::DeadLetter;
+use engine::ledger::Ledger;
 use engine::mapping::{Delivery, HandlerError, Mapping};
 use http::{Request, StatusCode};
 use queue::topology::{self, Queue};
@@ -21,6 +22,7 @@ use webhook::Webhook;
 use worker::Worker;
 
 use super::{ADMIN, SHARDS};
+use crate::house::calls;
 
 /// The functions of one process.
 #[derive(Clone)]
@@ -30,7 +32,8 @@ pub(crate) struct Hands {
     webhook: Webhook,
     deadletter: DeadLetter,
     pub(crate) scheduler: Scheduler,
-    sqs: aws_sdk_sqs::Client,
+    /// What the event source mappings of worker, webhook and deadletter ask the queues with.
+    sources: [aws_sdk_sqs::Client; 3],
 }
 
 /// An answer.
@@ -43,8 +46,16 @@ pub(crate) struct Reply {
 impl Hands {
     /// The functions with that way to AWS; each call is made once, for what the SDK repeats hides what is lost.
     pub(crate) fn new(bed: &Bed, way: SharedHttpClient) -> Self {
-        let sdk = bed.engine.sdk_config_with(way).to_builder().retry_config(RetryConfig::disabled()).build();
-        let (clients, ambient) = (Clients::from_config(&sdk), bed.ambient.clone());
+        let ledger = calls().map(|folder| Ledger::open(&folder).unwrap());
+        let clients = |function: &'static str| {
+            let way = match &ledger {
+                Some(ledger) => ledger.noting(function, way.clone()),
+                None => way.clone(),
+            };
+            let sdk = bed.engine.sdk_config_with(way).to_builder().retry_config(RetryConfig::disabled());
+            Clients::from_config(&sdk.build())
+        };
+        let ambient = bed.ambient.clone();
         let mut vars = Vars::new(variables(bed));
         let auth = auth::Config::read(&mut vars);
         let (run, jobs) = (run::Config::read(&mut vars), jobs::Config::read(&mut vars));
@@ -54,20 +65,25 @@ impl Hands {
         let scheduler = scheduler::Config::read(&mut vars);
         vars.finish().unwrap();
         let (signs, seals) = (bed.auth_secrets(), bed.data_secrets());
-        let auth = auth::routes(auth::App::new(&clients, signs.clone(), auth, ambient.clone()));
-        let run = run::routes(run::App::new(&clients, signs.clone(), run, ambient.clone()));
+        let auth = auth::routes(auth::App::new(&clients("auth"), signs.clone(), auth, ambient.clone()));
+        let run = run::routes(run::App::new(&clients("run"), signs.clone(), run, ambient.clone()));
         let secrets = jobs::SecretCaches { auth: signs.clone(), data: seals.clone() };
-        let jobs = jobs::routes(jobs::App::new(&clients, secrets, jobs, ambient.clone()));
+        let jobs = jobs::routes(jobs::App::new(&clients("jobs"), secrets, jobs, ambient.clone()));
         let secrets = endpoints::SecretCaches { auth: signs, data: seals.clone() };
-        let endpoints = endpoints::routes(endpoints::App::new(&clients, secrets, endpoints, ambient.clone()));
+        let endpoints = endpoints::routes(endpoints::App::new(
+            &clients("endpoints"),
+            secrets,
+            endpoints,
+            ambient.clone(),
+        ));
         let all = auth.merge(run).merge(jobs).merge(endpoints);
         Self {
             router: edge::router::finish(all, edge::CorsPolicy::default()),
-            worker: Worker::new(&clients, worker, ambient.clone()),
-            webhook: Webhook::new(&clients, seals, webhook, ambient.clone()),
-            deadletter: DeadLetter::new(&clients, dead, ambient.clone()),
-            scheduler: Scheduler::new(&clients, scheduler, ambient),
-            sqs: aws_sdk_sqs::Client::new(&sdk),
+            worker: Worker::new(&clients("worker"), worker, ambient.clone()),
+            webhook: Webhook::new(&clients("webhook"), seals, webhook, ambient.clone()),
+            deadletter: DeadLetter::new(&clients("deadletter"), dead, ambient.clone()),
+            scheduler: Scheduler::new(&clients("scheduler"), scheduler, ambient),
+            sources: ["worker", "webhook", "deadletter"].map(|function| clients(function).sqs()),
         }
     }
 
@@ -106,8 +122,14 @@ impl Hands {
             };
             Ok::<SqsBatchResponse, HandlerError>(answer)
         };
+        let [worker, webhook, deadletter] = &self.sources;
+        let source = match queue {
+            topology::JOBS_DLQ => deadletter,
+            topology::WEBHOOKS => webhook,
+            _ => worker,
+        };
         // A source that cannot be asked, or told, comes back later.
-        mapping.step(&self.sqs, &handler).await.unwrap_or(Delivery::Idle)
+        mapping.step(source, &handler).await.unwrap_or(Delivery::Idle)
     }
 }
 

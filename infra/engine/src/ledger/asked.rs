@@ -3,73 +3,57 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use queue::topology;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An action on a resource, on the partition of that key where the table is concerned.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Need {
-    pub(super) action: String,
-    /// The resource by its name in the template, an index behind a slash.
-    pub(super) resource: String,
-    pub(super) key: Option<String>,
+/// An action on a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Asked {
+    /// The action, as a policy names it.
+    pub action: String,
+    /// A queue or a secret by its name, `table`, or an index as `table/<name>`.
+    pub resource: String,
+    /// Of the partition's key what tells kinds of records, where the table is concerned.
+    pub key: Option<String>,
 }
 
-impl fmt::Display for Need {
+impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.action, self.resource)?;
-        // What follows the mark tells records apart, and not kinds of them.
-        self.key.as_ref().map_or(Ok(()), |key| write!(f, " at {}", kind(key)))
+        self.key.as_ref().map_or(Ok(()), |key| write!(f, " at {key}"))
     }
 }
 
-/// The queues by their names in the template.
-const QUEUES: [(&str, &str); 6] = [
-    (topology::JOBS_HIGH.name, "JobsHighQueue"),
-    (topology::JOBS_MEDIUM.name, "JobsMediumQueue"),
-    (topology::JOBS_LOW.name, "JobsLowQueue"),
-    (topology::JOBS_DLQ.name, "JobsDlq"),
-    (topology::WEBHOOKS.name, "WebhooksQueue"),
-    (topology::WEBHOOKS_DLQ.name, "WebhooksDlq"),
-];
-/// What a secret's name contains, and its name in the template.
-const SECRETS: [(&str, &str); 3] =
-    [("auth", "AuthSecret"), ("data", "DataSecret"), ("webhook", "WebhookSigningSecret")];
-
-/// Everything that a line of the record asks leave for. A call that is not understood asks for itself, which nobody
-/// allows.
-pub(super) fn needs(line: &Value) -> BTreeSet<Need> {
-    let body = &line["body"];
-    let target = line["target"].as_str().unwrap_or_default();
+/// Everything that a call asks leave for, by its `x-amz-target`, or its URI where it has none, and its body. A call that
+/// is not understood asks for itself, which nobody allows.
+pub fn asked(target: &str, uri: &str, body: &Value) -> BTreeSet<Asked> {
     let (service, operation) = target.split_once('.').unwrap_or_default();
     match service {
         "DynamoDB_20120810" => of_the_table(operation, body),
         "AmazonSQS" => of_queues(operation, body),
         "secretsmanager" => {
-            let id = body["SecretId"].as_str().unwrap_or_default().to_lowercase();
-            let known =
-                SECRETS.iter().find(|(part, _)| id.contains(part)).map_or(id.as_str(), |(_, name)| name);
-            [need(format!("secretsmanager:{operation}"), known, None)].into()
+            let id = body["SecretId"].as_str().unwrap_or_default();
+            [one(format!("secretsmanager:{operation}"), id, None)].into()
         }
-        _ if line["uri"].as_str().is_some_and(|uri| uri.ends_with("/v2/email/outbound-emails")) => {
-            [need("ses:SendEmail".to_owned(), "mail", None)].into()
+        _ if uri.ends_with("/v2/email/outbound-emails") => {
+            [one("ses:SendEmail".to_owned(), "mail", None)].into()
         }
-        _ => [need(format!("unknown:{}", line["uri"]), target, None)].into(),
+        _ => [one(format!("unknown:{target}"), uri, None)].into(),
     }
 }
 
-fn need(action: String, resource: &str, key: Option<&str>) -> Need {
-    Need { action, resource: resource.to_owned(), key: key.map(str::to_owned) }
+fn one(action: String, resource: &str, key: Option<&str>) -> Asked {
+    Asked { action, resource: resource.to_owned(), key: key.map(|key| kind(key).to_owned()) }
 }
 
 /// A transaction asks for its parts, and a batch for each of its keys.
-fn of_the_table(operation: &str, body: &Value) -> BTreeSet<Need> {
-    let on_table = |action: &str, keys: Vec<&str>| -> BTreeSet<Need> {
+fn of_the_table(operation: &str, body: &Value) -> BTreeSet<Asked> {
+    let on_table = |action: &str, keys: Vec<&str>| -> BTreeSet<Asked> {
         let action = format!("dynamodb:{action}");
         if keys.is_empty() {
-            return [need(action, "Table", None)].into();
+            return [one(action, "table", None)].into();
         }
-        keys.into_iter().map(|key| need(action.clone(), "Table", Some(key))).collect()
+        keys.into_iter().map(|key| one(action.clone(), "table", Some(key))).collect()
     };
     let all = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
     match operation {
@@ -105,8 +89,8 @@ fn of_the_table(operation: &str, body: &Value) -> BTreeSet<Need> {
         }
         "Query" | "Scan" => {
             let resource =
-                body["IndexName"].as_str().map_or("Table".to_owned(), |index| format!("Table/{index}"));
-            [need(format!("dynamodb:{operation}"), &resource, partition(body).as_deref())].into()
+                body["IndexName"].as_str().map_or("table".to_owned(), |index| format!("table/{index}"));
+            [one(format!("dynamodb:{operation}"), &resource, partition(body).as_deref())].into()
         }
         _ => on_table(operation, Vec::new()),
     }
@@ -131,12 +115,10 @@ fn partition(body: &Value) -> Option<String> {
     body["ExpressionAttributeValues"][value]["S"].as_str().map(str::to_owned)
 }
 
-fn of_queues(operation: &str, body: &Value) -> BTreeSet<Need> {
+fn of_queues(operation: &str, body: &Value) -> BTreeSet<Asked> {
     let named = |member: &str| {
         let text = body[member].as_str().unwrap_or_default();
-        let last = text.rsplit(['/', ':']).next().unwrap_or_default();
-        let known = QUEUES.iter().find(|(name, _)| last == *name || last.ends_with(&format!("-{name}")));
-        known.map_or(last.to_owned(), |(_, logical)| (*logical).to_owned())
+        text.rsplit(['/', ':']).next().unwrap_or_default().to_owned()
     };
     let action = format!("sqs:{}", operation.trim_end_matches("Batch"));
     match operation {
@@ -146,12 +128,12 @@ fn of_queues(operation: &str, body: &Value) -> BTreeSet<Need> {
             let source = named("SourceArn");
             let on_source = ["StartMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"];
             let mut needs: BTreeSet<_> =
-                on_source.iter().map(|one| need(format!("sqs:{one}"), &source, None)).collect();
-            needs.insert(need("sqs:SendMessage".to_owned(), &named("DestinationArn"), None));
+                on_source.iter().map(|action| one(format!("sqs:{action}"), &source, None)).collect();
+            needs.insert(one("sqs:SendMessage".to_owned(), &named("DestinationArn"), None));
             needs
         }
-        "ListMessageMoveTasks" => [need(action, &named("SourceArn"), None)].into(),
-        _ => [need(action, &named("QueueUrl"), None)].into(),
+        "ListMessageMoveTasks" => [one(action, &named("SourceArn"), None)].into(),
+        _ => [one(action, &named("QueueUrl"), None)].into(),
     }
 }
 
@@ -167,47 +149,52 @@ mod tests {
     use super::*;
 
     fn told(target: &str, body: Value) -> Vec<String> {
-        let line = json!({ "target": target, "uri": "http://engine/", "body": body });
-        needs(&line).iter().map(ToString::to_string).collect()
+        asked(target, "http://engine/", &body).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_call_asks_for_its_action_its_resource_and_its_partition() {
         let key = json!({ "pk": { "S": "JOB#1" }, "sk": { "S": "JOB" } });
         let of = |name: &str, body| told(&format!("DynamoDB_20120810.{name}"), body);
-        assert_eq!(of("GetItem", json!({ "Key": key })), ["dynamodb:GetItem on Table at JOB#"]);
-        assert_eq!(of("PutItem", json!({ "Item": key })), ["dynamodb:PutItem on Table at JOB#"]);
+        assert_eq!(of("GetItem", json!({ "Key": key })), ["dynamodb:GetItem on table at JOB#"]);
+        assert_eq!(of("PutItem", json!({ "Item": key })), ["dynamodb:PutItem on table at JOB#"]);
         let other = json!({ "pk": { "S": "USER#1" } });
         let batch = json!({ "RequestItems": { "t": { "Keys": [key, other] } } });
-        let both = ["dynamodb:BatchGetItem on Table at JOB#", "dynamodb:BatchGetItem on Table at USER#"];
+        let both = ["dynamodb:BatchGetItem on table at JOB#", "dynamodb:BatchGetItem on table at USER#"];
         assert_eq!(of("BatchGetItem", batch), both);
         let batch = json!({ "RequestItems": { "t": [{ "DeleteRequest": { "Key": key } }] } });
-        assert_eq!(of("BatchWriteItem", batch), ["dynamodb:BatchWriteItem on Table at JOB#"]);
+        assert_eq!(of("BatchWriteItem", batch), ["dynamodb:BatchWriteItem on table at JOB#"]);
         let parts =
             json!({ "TransactItems": [{ "Put": { "Item": key } }, { "ConditionCheck": { "Key": other } }] });
         let parts_of_it =
-            ["dynamodb:ConditionCheckItem on Table at USER#", "dynamodb:PutItem on Table at JOB#"];
+            ["dynamodb:ConditionCheckItem on table at USER#", "dynamodb:PutItem on table at JOB#"];
         assert_eq!(of("TransactWriteItems", parts), parts_of_it);
         let query = json!({
             "IndexName": "due", "KeyConditionExpression": "#p = :p AND dueSk <= :s",
             "ExpressionAttributeNames": { "#p": "duePk" },
             "ExpressionAttributeValues": { ":p": { "S": "DUE#07" }, ":s": { "S": "x" } },
         });
-        assert_eq!(of("Query", query), ["dynamodb:Query on Table/due at DUE#"]);
-        assert_eq!(of("Scan", json!({ "IndexName": "list" })), ["dynamodb:Scan on Table/list"]);
+        assert_eq!(of("Query", query), ["dynamodb:Query on table/due at DUE#"]);
+        assert_eq!(of("Scan", json!({ "IndexName": "list" })), ["dynamodb:Scan on table/list"]);
     }
 
     #[test]
-    fn queues_and_secrets_go_by_their_names_in_the_template() {
+    fn queues_and_secrets_go_by_their_names() {
         let url = |name: &str| json!({ "QueueUrl": format!("http://sqs/000000000000/{name}") });
-        assert_eq!(told("AmazonSQS.SendMessageBatch", url("jobs-low")), ["sqs:SendMessage on JobsLowQueue"]);
-        assert_eq!(told("AmazonSQS.SendMessage", url("a-b-webhooks")), ["sqs:SendMessage on WebhooksQueue"]);
-        assert_eq!(told("AmazonSQS.SendMessage", url("a-webhooks-dlq")), ["sqs:SendMessage on WebhooksDlq"]);
-        let moved = json!({ "SourceArn": "arn:aws:sqs:r:1:webhooks-dlq", "DestinationArn": "arn:aws:sqs:r:1:webhooks" });
-        assert_eq!(told("AmazonSQS.StartMessageMoveTask", moved).len(), 5);
-        let secret = json!({ "SecretId": "arn:aws:secretsmanager:r:1:secret:a-DataSecret-x" });
-        let read = ["secretsmanager:GetSecretValue on DataSecret"];
-        assert_eq!(told("secretsmanager.GetSecretValue", secret), read);
+        assert_eq!(told("AmazonSQS.SendMessageBatch", url("jobs-low")), ["sqs:SendMessage on jobs-low"]);
+        let moved = json!({ "SourceArn": "arn:aws:sqs:r:1:dead", "DestinationArn": "arn:aws:sqs:r:1:alive" });
+        let asked = told("AmazonSQS.StartMessageMoveTask", moved);
+        assert_eq!(asked.len(), 5);
+        assert!(asked.contains(&"sqs:SendMessage on alive".to_owned()), "{asked:?}");
+        let read = told("secretsmanager.GetSecretValue", json!({ "SecretId": "nightjar/data" }));
+        assert_eq!(read, ["secretsmanager:GetSecretValue on nightjar/data"]);
+        let mail = asked_by_mail();
+        assert_eq!(mail, ["ses:SendEmail on mail"]);
+    }
+
+    fn asked_by_mail() -> Vec<String> {
+        let uri = "http://engine/v2/email/outbound-emails";
+        asked("", uri, &Value::Null).iter().map(ToString::to_string).collect()
     }
 
     #[test]
