@@ -3,6 +3,7 @@
 //! A refused call changes nothing: the whole table is the same before and after it. What another user is told of a
 //! record is what they are told of one that does not exist.
 
+pub(crate) mod credentials;
 mod scene;
 
 use std::collections::BTreeSet;
@@ -11,10 +12,10 @@ use domain::user::Role;
 use http::Method;
 use serde_json::{Value, json};
 
+use self::credentials::{Shown, bearer, unbelievable};
 use self::scene::Scene;
+use crate::deployed::isolation::NOWHERE;
 use crate::house::{House, Person, Reply};
-use crate::isolation::NOWHERE;
-use crate::isolation::credentials::{Shown, bearer, unbelievable};
 use crate::routes::{Access, Route, TABLE};
 
 /// Those who ask. What a route is asked about is the owner's, wherever it is about a record.

@@ -1,8 +1,6 @@
-//! What nobody should send: each is answered with a problem that names the place, and none with a 5xx.
+//! What nobody should send, where the test must be near: each is answered with a problem that names the place, and none
+//! with a 5xx. Most of it stands in `deployed::hostile`.
 
-mod accounts;
 mod any_schedule;
-mod bodies;
 mod mails;
 mod requests;
-mod schedules;

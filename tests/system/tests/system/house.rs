@@ -66,6 +66,8 @@ pub(crate) fn calls() -> Option<PathBuf> {
 pub(crate) struct Api {
     pub(crate) http: reqwest::Client,
     pub(crate) base: String,
+    /// What follows the names in the e-mail addresses.
+    pub(crate) realm: String,
 }
 
 /// An answer.
@@ -93,7 +95,7 @@ pub(crate) struct Key {
 impl Api {
     pub(crate) fn at(base: String) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        Self { http: http.build().unwrap(), base }
+        Self { http: http.build().unwrap(), base, realm: String::new() }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -131,9 +133,14 @@ impl Api {
         self.call(Method::POST, path, token, &body).await
     }
 
+    /// The address of whom a test calls so.
+    pub(crate) fn email(&self, name: &str) -> String {
+        format!("{name}{}@example.com", self.realm)
+    }
+
     /// Registers and logs in.
     pub(crate) async fn person(&self, name: &str) -> Person {
-        let email = format!("{name}@example.com");
+        let email = self.email(name);
         let account = json!({ "name": name, "email": email, "password": PASSWORD });
         let made = self.post("/register", "", account).await;
         assert_eq!(made.status, 201, "{made:?}");
@@ -142,7 +149,7 @@ impl Api {
 
     /// A fresh token.
     pub(crate) async fn login(&self, name: &str) -> String {
-        let email = format!("{name}@example.com");
+        let email = self.email(name);
         let login = self.post("/login", "", json!({ "email": email, "password": PASSWORD })).await;
         assert_eq!(login.status, 200, "{login:?}");
         login.text("token")

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use store::Store;
 
 use super::Caller;
+use super::credentials::Shown;
 use crate::house::{House, Key, PASSWORD, Person, Reply, until};
-use crate::isolation::credentials::Shown;
 use crate::routes::{About, Access, NO_DELIVERY, Route};
 
 const TABLE: &str = "nightjar";

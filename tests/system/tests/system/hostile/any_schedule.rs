@@ -6,7 +6,7 @@ use proptest::strategy::BoxedStrategy;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use super::schedules::{holds, send};
+use crate::deployed::hostile::schedules::{holds, send};
 use crate::house::House;
 
 /// Values of any type, among them those that some member takes.

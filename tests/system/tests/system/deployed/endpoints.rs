@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::house::{House, until};
+use crate::deployed::Deployment;
+use crate::house::until;
 use crate::sink::Sink;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -20,7 +21,7 @@ async fn what_an_endpoint_did_not_take_is_sent_again_under_the_same_id() {
             },
         )
         .await;
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let ada = api.person("ada").await;
     let token = ada.token.as_str();

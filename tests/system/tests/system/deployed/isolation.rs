@@ -2,14 +2,14 @@
 //! answers of each route stand in `authorisation`.
 
 mod admins;
-pub(crate) mod credentials;
 mod cursors;
 mod scopes;
 
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::house::{Api, House, Person, Reply};
+use crate::deployed::Deployment;
+use crate::house::{Api, Person, Reply};
 use crate::routes::{About, Access, TABLE};
 use crate::sink::hex_signature;
 
@@ -22,7 +22,7 @@ pub(crate) const NOWHERE: About<'_> = About {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_users_record_is_as_good_as_none_on_every_path() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let (ada, mallory) = (api.person("ada").await, api.person("mallory").await);
     let jobs = jobs_of(api, &ada).await;
@@ -76,7 +76,7 @@ async fn another_users_record_is_as_good_as_none_on_every_path() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_hold_nothing_of_another_user() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let (ada, mallory) = (api.person("ada").await, api.person("mallory").await);
     let jobs = jobs_of(api, &ada).await;
@@ -125,7 +125,7 @@ async fn lists_hold_nothing_of_another_user() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_writes_in_anothers_name() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let (ada, mallory) = (api.person("ada").await, api.person("mallory").await);
     let theirs = json!({ "taskName": "theirs", "userId": ada.id });

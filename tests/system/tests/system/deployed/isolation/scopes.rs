@@ -4,13 +4,14 @@ use domain::api_key::Scope;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::credentials::{api_key, bearer};
 use super::{NOWHERE, endpoint_of, everywhere};
-use crate::house::{House, Key, Reply};
+use crate::authorisation::credentials::{api_key, bearer};
+use crate::deployed::Deployment;
+use crate::house::{Key, Reply};
 use crate::routes::{About, Access};
 
 /// A key with every scope, and one with each alone.
-async fn keys(house: &House, token: &str) -> Vec<(Vec<Scope>, Key)> {
+async fn keys(house: &Deployment, token: &str) -> Vec<(Vec<Scope>, Key)> {
     let mut keys = Vec::new();
     for scopes in [Scope::ALL.to_vec()].into_iter().chain(Scope::ALL.map(|scope| vec![scope])) {
         let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
@@ -23,7 +24,7 @@ async fn keys(house: &House, token: &str) -> Vec<(Vec<Scope>, Key)> {
 /// A record that is not there is told of only after the key has been weighed, and harms nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let ada = house.api.person("ada").await;
     let profile = house.api.get("/profile", &ada.token).await.json;
     let (mut opened, mut shut) = (0, 0);
@@ -81,7 +82,7 @@ async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_without_the_scope_leaves_a_job_as_it_is() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let ada = api.person("ada").await;
     let job = api.job(&ada.token, json!({ "taskName": "a" })).await;
@@ -107,7 +108,7 @@ async fn a_key_without_the_scope_leaves_a_job_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_runs_as_it_is_created_takes_two_scopes() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let ada = api.person("ada").await;
     let both = api.key(&ada.token, &["write", "run"]).await.text;

@@ -1,18 +1,17 @@
-//! The main job as a person does it, against the program in a process of its own.
+//! The main job as a person does it.
 
 use http::StatusCode;
 use serde_json::json;
 
+use crate::deployed::Deployment;
 use crate::house::until;
-use crate::process::Process;
 use crate::sink::{Sink, hex_signature};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_runs_and_its_webhook_is_believed() {
     let sink = Sink::new(|_| StatusCode::OK).await;
-    // A part of the wait is the message's delay, and the rest the worker's.
-    let process = Process::start(&["--ephemeral"], &[("SIMULATED_TASK_MS", "1100")]);
-    let api = &process.api;
+    let deployment = Deployment::new().await;
+    let api = &deployment.api;
     let ada = api.person("ada").await;
     let token = ada.token.as_str();
     let secret = api.secret(token).await;
@@ -26,6 +25,7 @@ async fn a_job_runs_and_its_webhook_is_believed() {
     assert_eq!((started.status.as_u16(), &started.json["status"]), (202, &json!("running")), "{started:?}");
     let ended = api.until_status(token, &job, "completed").await;
     let took = ended["runDurationMs"].as_u64().unwrap();
+    // A part of the wait is the message's delay, and the rest the worker's.
     assert!((1_100..10_000).contains(&took), "{took}");
     assert!(ended["completedAt"].is_string() && ended["lastError"].is_null(), "{ended}");
 
@@ -53,8 +53,8 @@ async fn a_job_runs_and_its_webhook_is_believed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_receiver_to_try_believes_it_too_and_a_changed_one_not() {
-    let process = Process::start(&["--ephemeral"], &[("SIMULATED_TASK_MS", "0")]);
-    let api = &process.api;
+    let deployment = Deployment::new().await;
+    let api = &deployment.api;
     let ada = api.person("ada").await;
     let body = json!({ "taskName": "a", "run": true, "webhookUrl": format!("{}/webhook-test", api.base) });
     let job = api.job(&ada.token, body).await;

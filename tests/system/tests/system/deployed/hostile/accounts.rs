@@ -3,11 +3,12 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::house::{House, PASSWORD};
+use crate::deployed::Deployment;
+use crate::house::PASSWORD;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_cannot_be_made_are_told_why() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let token = api.person("ada").await.token;
     let made = |member: &str, value: Value| {
@@ -70,7 +71,7 @@ async fn keys_that_cannot_be_made_are_told_why() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_that_cannot_be_changed_so() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let ada = api.person("ada").await;
     let token = ada.token.as_str();

@@ -3,7 +3,8 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::house::{House, Reply};
+use crate::deployed::Deployment;
+use crate::house::Reply;
 
 /// The routes that read a JSON object, and whether a body is needed.
 fn readers(job: &str, endpoint: &str) -> Vec<(Method, String)> {
@@ -39,7 +40,7 @@ fn in_member(value: &[u8]) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_are_no_json_object() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let ada = house.api.person("ada").await;
     let job = house.api.job(&ada.token, json!({ "taskName": "a" })).await;
     let broken: Vec<Vec<u8>> = vec![
@@ -99,7 +100,7 @@ async fn bodies_that_are_no_json_object() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_of_wrong_types_and_sizes_are_named() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let ada = house.api.person("ada").await;
     let token = ada.token.as_str();
     let change = format!("/jobs/{}", house.api.job(token, json!({ "taskName": "a" })).await);
@@ -196,7 +197,7 @@ async fn members_of_wrong_types_and_sizes_are_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn payloads_and_batches_that_are_too_much() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let ada = house.api.person("ada").await;
     let token = ada.token.as_str();
     let change = format!("/jobs/{}", house.api.job(token, json!({ "taskName": "a" })).await);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::deployed::Deployment;
 use crate::house::{Api, Person, until};
-use crate::process::Process;
 
 /// A job that has run twice and told of it each time.
 async fn run_twice(api: &Api, person: &Person) -> String {
@@ -24,10 +24,9 @@ async fn run_twice(api: &Api, person: &Person) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cursor_opens_the_list_that_gave_it_and_no_other() {
-    let vars = [("ADMIN_EMAIL", "root@example.com"), ("SIMULATED_TASK_MS", "0")];
-    let process = Process::start(&["--ephemeral"], &vars);
-    let api = &process.api;
-    let (root, ada) = (api.person("root").await, api.person("ada").await);
+    let deployment = Deployment::new().await;
+    let api = &deployment.api;
+    let (root, ada) = (deployment.admin().await, api.person("ada").await);
     let (first, second) = (run_twice(api, &root).await, run_twice(api, &root).await);
     run_twice(api, &ada).await;
     api.job(&ada.token, json!({ "taskName": "report" })).await;

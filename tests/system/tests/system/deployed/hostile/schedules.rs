@@ -6,13 +6,14 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::house::{Api, House, Reply};
+use crate::deployed::Deployment;
+use crate::house::{Api, Reply};
 
 /// How long the worst of them may keep the service busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends a text as JSON.
-pub(super) async fn send(api: &Api, method: Method, path: &str, token: &str, body: String) -> Reply {
+pub(crate) async fn send(api: &Api, method: Method, path: &str, token: &str, body: String) -> Reply {
     let request = api.request(method, path).bearer_auth(token).header("content-type", "application/json");
     let reply = timeout(PATIENCE, Reply::to(request.body(body.clone()))).await;
     let what = format!("{path} {body:.200}");
@@ -38,7 +39,7 @@ async fn refused(api: &Api, token: &str, job: &str, schedule: &str, place: &str)
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_schedule_is_refused_at_its_place() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let ada = api.person("ada").await;
     let token = api.key(&ada.token, &["read", "write"]).await.text;
@@ -164,7 +165,7 @@ async fn what_is_no_schedule_is_refused_at_its_place() {
 }
 
 /// What a preview says is either a list of moments to come, in order, or a fault in the schedule.
-pub(super) fn holds(reply: &Reply, count: usize, what: &str) {
+pub(crate) fn holds(reply: &Reply, count: usize, what: &str) {
     if reply.status != 200 {
         let place = reply.problem(400, what);
         assert!(place.is_some_and(|place| place.starts_with("/schedule")), "{what}: {}", reply.json);
@@ -183,7 +184,7 @@ pub(super) fn holds(reply: &Reply, count: usize, what: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ends_of_time_and_the_rarest_days() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let ada = api.person("ada").await;
     let token = api.key(&ada.token, &["read"]).await.text;
@@ -230,7 +231,7 @@ async fn the_ends_of_time_and_the_rarest_days() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_and_timeouts_that_are_none() {
-    let house = House::new().await;
+    let house = Deployment::new().await;
     let api = &house.api;
     let ada = api.person("ada").await;
     let token = api.key(&ada.token, &["read", "write"]).await.text;
