@@ -50,9 +50,10 @@ impl Deployment {
     pub(crate) async fn admin(&self) -> Person {
         let email = parameters().remove("AdminEmail").unwrap();
         let account = json!({ "name": "root", "email": email, "password": PASSWORD });
-        let made = self.api.post("/register", "", account.clone()).await;
+        let made = self.api.post("/register", "", account).await;
         assert!([201, 409].contains(&made.status.as_u16()), "{made:?}");
-        let login = self.api.post("/login", "", account).await;
+        let login = json!({ "email": email, "password": PASSWORD });
+        let login = self.api.post("/login", "", login).await;
         assert_eq!(login.status, 200, "{login:?}");
         Person { id: login.text("userId"), token: login.text("token") }
     }
