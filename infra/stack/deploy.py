@@ -4,7 +4,7 @@
         [Name=Value ...]
 
 The template is what transform.py says; FOLDER has what cargo-lambda built (nightjar-<function>/bootstrap). What follows
-are the stack's parameters. A stack of that name that exists already is updated. Says the stack's outputs as JSON.
+are the stack's parameters, over those of parameters.json. A stack of that name that exists already is updated. Says the stack's outputs as JSON.
 
 Two things are done here that AWS does by itself: ministack makes no routes of an HTTP API's OpenAPI document, so they are
 made from it; and each function is told its name and where the ledger is, so that its calls can be told from others'.
@@ -162,7 +162,8 @@ def main():
     upload(client("s3", asked.engine), template, asked.code)
     template = adapted(template, asked.engine, asked.ledger)
     cloud = client("cloudformation", asked.engine)
-    parameters = dict(one.split("=", 1) for one in asked.parameters)
+    parameters = json.loads((HERE / "parameters.json").read_text(encoding="utf-8"))
+    parameters.update(one.split("=", 1) for one in asked.parameters)
     outputs = deploy(cloud, asked.stack, template, parameters)
     api = lead(client("apigatewayv2", asked.engine), cloud, asked.stack, template)
     door = urllib.request.Request(

@@ -15,8 +15,9 @@ use std::path::PathBuf;
 use crate::shell::{Failure, run, target, variable};
 use crate::venv::{Venv, venv};
 
-/// The functions that are built; `auth` is among them because the others want a token.
-const FUNCTIONS: [&str; 7] = ["auth", "jobs", "run", "endpoints", "worker", "webhook", "scheduler"];
+/// Every function.
+const FUNCTIONS: [&str; 8] =
+    ["auth", "jobs", "run", "endpoints", "worker", "webhook", "deadletter", "scheduler"];
 
 /// Builds the functions as SAM would, and walks a job through them.
 pub(crate) fn emulate() -> Result<(), Failure> {
@@ -27,7 +28,8 @@ pub(crate) fn emulate() -> Result<(), Failure> {
     walk::walk(&emulator, &engine)
 }
 
-fn build(tools: &Venv) -> Result<(), Failure> {
+/// Builds all functions with cargo-lambda for this machine's own processor; the binaries need not be fast.
+pub(crate) fn build(tools: &Venv) -> Result<(), Failure> {
     let mut command = crate::shell::program(variable("CARGO").unwrap_or_else(|| "cargo".into()));
     tools.enter(&mut command);
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);

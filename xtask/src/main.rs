@@ -5,12 +5,14 @@
 mod ci;
 mod crash_points;
 mod emulate;
+mod iam;
 mod mutants;
 mod openapi;
 mod report;
 mod schemathesis;
 mod shell;
 mod simulate;
+mod stack;
 mod template;
 mod tests_run;
 mod tidy;
@@ -50,6 +52,10 @@ enum Task {
     Venv,
     /// Checks template.yaml with cfn-lint, the serverless rules and `sam validate --lint`
     Template,
+    /// Deploys template.yaml to a stand-in for AWS on this machine, with the real binaries, and runs the system tests there
+    TestStack,
+    /// Runs the system tests and holds every call that a function makes against its role
+    Iam,
     /// Builds the functions with cargo-lambda and runs them under the Lambda runtime interface emulator
     Emulate,
     /// Disturbs every flow at each of its calls to AWS by each fault, and counts the cases
@@ -80,6 +86,8 @@ fn main() -> ExitCode {
         Task::Openapi { check } => openapi::openapi(check),
         Task::Venv => venv::venv().map(|_| ()),
         Task::Template => template::template(),
+        Task::TestStack => stack::test_stack(),
+        Task::Iam => iam::iam(),
         Task::Emulate => emulate::emulate(),
         Task::CrashPoints(passed) => crash_points::crash_points(&passed.args),
         Task::Simulate(asked) => simulate::simulate(&asked),

@@ -37,20 +37,30 @@ impl Venv {
 
     /// A file of an installed package.
     pub(crate) fn package_file(&self, path: &str) -> Result<PathBuf, Failure> {
-        let libraries = fs::read_dir(self.folder.join("lib")).map_err(Failure::while_("target/venv/lib"))?;
+        let folder = self.folder.join("lib");
+        let libraries = fs::read_dir(&folder).map_err(Failure::while_(folder.display()))?;
         libraries
             .filter_map(Result::ok)
             .map(|entry| entry.path().join("site-packages").join(path))
             .find(|file| file.is_file())
-            .ok_or_else(|| Failure::new(format!("target/venv has no {path}")))
+            .ok_or_else(|| Failure::new(format!("{} has no {path}", folder.display())))
     }
 }
 
-/// Installs them, unless the same list is installed already.
+/// Installs the tools of the build, unless the same list is installed already.
 pub(crate) fn venv() -> Result<Venv, Failure> {
-    let wanted = root().join("infra/requirements.txt");
-    let list = fs::read(&wanted).map_err(Failure::while_("infra/requirements.txt"))?;
-    let folder = target().join("venv");
+    install("infra/requirements.txt", "venv")
+}
+
+/// The same for what stands in for AWS: it wants other versions of some packages, so it has a place of its own.
+pub(crate) fn stack_venv() -> Result<Venv, Failure> {
+    install("infra/stack/requirements.txt", "stack-venv")
+}
+
+fn install(list: &str, folder: &str) -> Result<Venv, Failure> {
+    let wanted = root().join(list);
+    let list = fs::read(&wanted).map_err(Failure::while_(list))?;
+    let folder = target().join(folder);
     let stamp = folder.join("installed.txt");
     if installed(&stamp, &list) {
         return Ok(Venv { folder });
@@ -60,7 +70,7 @@ pub(crate) fn venv() -> Result<Venv, Failure> {
     let mut pip = program(folder.join("bin/python"));
     run(pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&wanted))?;
     // Written last: an installation that was cut short is begun again.
-    fs::write(&stamp, &list).map_err(Failure::while_("target/venv/installed.txt"))?;
+    fs::write(&stamp, &list).map_err(Failure::while_(stamp.display()))?;
     Ok(Venv { folder })
 }
 

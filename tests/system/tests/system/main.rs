@@ -28,6 +28,7 @@ mod schedules;
 mod silence;
 mod simulation;
 mod template;
+mod upgrade;
 mod verifying;
 
 mod interleavings;

@@ -14,6 +14,8 @@ use super::{FUNCTIONS, Function, Template, beginnings};
 
 /// The folders whose calls are judged, one after the other between colons.
 const FOLDERS: &str = "NIGHTJAR_JUDGED";
+/// That they are not all that the functions do: a permission without a call is no fault then.
+const IN_PART: &str = "NIGHTJAR_JUDGED_IN_PART";
 /// What the comment on a permission begins with that no code of the function uses.
 const EXPLAINED: &str = "# No call of the function's own:";
 /// What every role allows for logs and traces, which the service writes and not the function.
@@ -208,7 +210,7 @@ fn template_text() -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn functions_make_the_calls_that_their_roles_allow() {
     #[allow(clippy::disallowed_methods, reason = "this is no part of the product that is configured")]
-    let judged = std::env::var_os(FOLDERS);
+    let (judged, in_part) = (std::env::var_os(FOLDERS), std::env::var_os(IN_PART));
     let own = tempfile::tempdir().unwrap();
     let folders = match &judged {
         Some(folders) => std::env::split_paths(folders).collect(),
@@ -224,7 +226,7 @@ async fn functions_make_the_calls_that_their_roles_allow() {
     if judged.is_some() {
         println!("\n{}\n", findings.lines.join("\n"));
         assert!(
-            findings.unexplained.is_empty(),
+            in_part.is_some() || findings.unexplained.is_empty(),
             "permissions without a call and without `{EXPLAINED}` in template.yaml:\n{:#?}",
             findings.unexplained
         );
