@@ -9,6 +9,7 @@ such as `functions/auth`, is `s3://code/functions/auth.zip`.
 
 import argparse
 import json
+import logging
 import os
 import pathlib
 import sys
@@ -60,6 +61,8 @@ def main():
     asked = said.parse_args()
     # Whatever account the caller's environment is about, this is about none.
     os.environ.update(AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
+    # The translator complains about switches of its own that only AWS can set.
+    logging.disable(logging.ERROR)
     try:
         template = transformed(asked.template.read_text(encoding="utf-8"), asked.overrides)
     except InvalidDocumentException as error:

@@ -1,11 +1,12 @@
 //! What each function is given: variables, routes and events.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_yaml_ng::Value;
 
-use super::{FUNCTIONS, Template, seconds, tag, text, texts};
+use super::{FUNCTIONS, Function, Template, list, seconds, tag, text, texts};
 use crate::routes::of_the_functions;
 
 /// What the libraries around every function read, and those around an HTTP function.
@@ -61,8 +62,7 @@ fn the_api_leads_each_route_to_its_function_plain_and_under_api() {
         for (method, operation) in methods.as_mapping().unwrap() {
             let integration = &operation["x-amazon-apigateway-integration"];
             assert_eq!(text(&integration["payloadFormatVersion"]), "2.0");
-            let uri = tag(&integration["uri"]).1;
-            let function = uri.split("${").last().unwrap().split('F').next().unwrap().to_owned();
+            let function = called(&integration["uri"]);
             led.insert((text(method).to_uppercase(), text(path).to_owned()), function);
         }
     }
@@ -78,7 +78,86 @@ fn the_api_leads_each_route_to_its_function_plain_and_under_api() {
     assert_eq!(led, wanted);
     for function in FUNCTIONS.iter().filter(|function| !function.routes.is_empty()) {
         let permission = &template.resource(&format!("{}Permission", function.name)).unwrap()["Properties"];
-        assert_eq!(tag(&permission["FunctionName"]), ("!Ref", format!("{}Function", function.name).as_str()));
+        let alias = format!("{}Function.Alias", function.name);
+        assert_eq!(tag(&permission["FunctionName"]), ("!Ref", alias.as_str()));
+    }
+}
+
+/// The function whose alias an integration calls.
+fn called(uri: &Value) -> String {
+    let Value::Tagged(joined) = uri else { panic!("no !Sub: {uri:?}") };
+    let [text_of_it, names] = list(&joined.value) else { panic!("no names: {uri:?}") };
+    assert!(text(text_of_it).ends_with("/functions/${Alias}/invocations"), "{uri:?}");
+    let (kind, alias) = tag(&names["Alias"]);
+    let function = alias.strip_suffix("Function.Alias");
+    assert!(kind == "!Ref", "{uri:?}");
+    function.unwrap_or_else(|| panic!("{alias} is no alias")).to_owned()
+}
+
+#[test]
+fn a_deployment_publishes_versions_and_moves_every_alias_under_the_same_alarms() {
+    let template = Template::read();
+    let global = &template.0["Globals"]["Function"];
+    assert_eq!(text(&global["AutoPublishAlias"]), "live");
+    let preference = &global["DeploymentPreference"];
+    assert_eq!(tag(&preference["Type"]), ("!Ref", "DeploymentType"));
+    assert_eq!(tag(&preference["Role"]), ("!GetAtt", "DeployRole.Arn"));
+    let Value::Tagged(alarms) = &preference["Alarms"] else { panic!("no choice of alarms") };
+    let [condition, ringing, without] = list(&alarms.value) else { panic!("{alarms:?}") };
+    assert_eq!(text(condition), "AlarmsRollBack");
+    assert_eq!(texts(without), ["AWS::NoValue"]);
+    assert!(!texts(ringing).is_empty());
+    for function in &FUNCTIONS {
+        let properties = template.function(function);
+        for own in ["AutoPublishAlias", "DeploymentPreference"] {
+            assert!(properties.get(own).is_none(), "{} has {own} of its own", function.name);
+        }
+        // Without the first a new timeout takes no effect, without the second no new parameter does.
+        assert_eq!(properties["AutoPublishAliasAllProperties"].as_bool(), Some(true), "{}", function.name);
+        assert_eq!(tag(&properties["AutoPublishCodeSha256"]), ("!Ref", "Release"), "{}", function.name);
+    }
+}
+
+#[test]
+fn each_environment_says_its_release_anew_and_names_parameters_that_there_are() {
+    let template = Template::read();
+    for environment in ["dev", "prod"] {
+        let told = told(environment);
+        assert_eq!(told["Release"], Value::from(""), "SAM keeps the last value of what is not said");
+        for (name, value) in told.as_mapping().unwrap() {
+            let parameter = template.parameter(text(name));
+            let parameter = parameter.unwrap_or_else(|| panic!("{environment}: {}", text(name)));
+            let allowed = parameter.get("AllowedValues").is_none_or(|all| list(all).contains(value));
+            assert!(allowed, "{environment}: {} may not be {value:?}", text(name));
+        }
+        let samconfig = include_str!("../../../../../samconfig.toml");
+        assert!(samconfig.contains(&format!("[\"file://infra/stack/{environment}.yaml\"]")), "{environment}");
+    }
+}
+
+/// What infra/stack tells an environment's stack.
+pub(super) fn told(environment: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/stack");
+    let page = std::fs::read_to_string(folder.join(format!("{environment}.yaml"))).unwrap();
+    serde_yaml_ng::from_str(&page).unwrap()
+}
+
+#[test]
+fn functions_have_calls_for_themselves_only_where_a_parameter_says_how_many() {
+    let template = Template::read();
+    for function in &FUNCTIONS {
+        let reserved = template.function(function).get("ReservedConcurrentExecutions").map(tag);
+        let wanted = match function {
+            Function { every: Some(_), .. } => Some(("!Ref", "SchedulerReservedConcurrency")),
+            Function { queues: [], .. } => Some(("!Ref", "ApiReservedConcurrency")),
+            // Their event sources bound them.
+            _ => None,
+        };
+        assert_eq!(reserved, wanted, "{}", function.name);
+    }
+    for name in ["SchedulerReservedConcurrency", "ApiReservedConcurrency"] {
+        let parameter = template.parameter(name).unwrap();
+        assert_eq!(parameter["Default"].as_u64(), Some(0), "a new account has nothing to reserve");
     }
 }
 

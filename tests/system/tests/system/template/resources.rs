@@ -7,6 +7,7 @@ use queue::topology::{self, Queue};
 use serde_yaml_ng::Value;
 use store::schema;
 
+use super::functions::told;
 use super::{FUNCTIONS, Template, keys, list, seconds, tag, text, texts};
 
 const QUEUES: [(&str, Queue); 6] = [
@@ -171,13 +172,63 @@ fn what_holds_data_outlives_the_stack_and_lies_encrypted() {
     };
     assert_eq!(protected.tag, "!If");
     assert_eq!(protected.value, serde_yaml_ng::from_str::<Value>("[TableIsProtected, true, false]").unwrap());
-    let samconfig = include_str!("../../../../../samconfig.toml");
-    let (_, production) = samconfig.split_once("[prod.deploy.parameters]").unwrap();
-    assert!(production.contains("\"ProtectTable=true\""), "{production}");
+    assert_eq!(told("prod")["ProtectTable"].as_str(), Some("true"));
     for (name, _) in QUEUES {
         let properties = &template.resource(name).unwrap()["Properties"];
         assert_eq!(properties["SqsManagedSseEnabled"].as_bool(), Some(true), "{name}");
     }
+}
+
+/// What holds data, by what CloudFormation knows it by: under another name it would be a new one, without the data. An
+/// upgrade keeps all of it, so a line here changes only together with a way to move what is there.
+const KEPT: [(&str, &str, &str); 10] = [
+    ("AuthSecret", "AWS::SecretsManager::Secret", "no name"),
+    ("DataSecret", "AWS::SecretsManager::Secret", "no name"),
+    ("JobsDlq", "AWS::SQS::Queue", "${AWS::StackName}-jobs-dlq"),
+    ("JobsHighQueue", "AWS::SQS::Queue", "${AWS::StackName}-jobs-high"),
+    ("JobsLowQueue", "AWS::SQS::Queue", "${AWS::StackName}-jobs-low"),
+    ("JobsMediumQueue", "AWS::SQS::Queue", "${AWS::StackName}-jobs-medium"),
+    ("Table", "AWS::DynamoDB::Table", "no name"),
+    ("WebhookSigningSecret", "AWS::SecretsManager::Secret", "no name"),
+    ("WebhooksDlq", "AWS::SQS::Queue", "${AWS::StackName}-webhooks-dlq"),
+    ("WebhooksQueue", "AWS::SQS::Queue", "${AWS::StackName}-webhooks"),
+];
+
+#[test]
+fn an_upgrade_finds_the_table_the_secrets_and_the_queues_where_they_were() {
+    let template = Template::read();
+    let names = ["TableName", "Name", "QueueName"];
+    let mut found = Vec::new();
+    for (id, resource) in template.0["Resources"].as_mapping().unwrap() {
+        let kind = text(&resource["Type"]);
+        if !KEPT.iter().any(|(_, kept, _)| *kept == kind) {
+            continue;
+        }
+        let name = names.into_iter().find_map(|name| resource["Properties"].get(name));
+        found.push((text(id), kind, name.map_or("no name", |name| tag(name).1)));
+        assert_eq!(text(&resource["UpdateReplacePolicy"]), "Retain", "{id:?}");
+        // A queue of a fixed name that stayed behind would keep the next stack from its name.
+        let kept_after = if kind == "AWS::SQS::Queue" { "Delete" } else { "Retain" };
+        assert_eq!(text(&resource["DeletionPolicy"]), kept_after, "{id:?}");
+    }
+    found.sort_unstable();
+    assert_eq!(found, KEPT);
+}
+
+#[test]
+fn a_domain_is_made_with_its_certificate_alone_and_with_a_record_where_there_is_a_zone() {
+    let template = Template::read();
+    let condition = |name: &str| text(&template.resource(name).unwrap()["Condition"]).to_owned();
+    assert_eq!(["ApiDomain", "ApiMapping"].map(condition), ["DomainIsGiven", "DomainIsGiven"]);
+    assert_eq!(condition("ApiRecord"), "DomainIsInZone");
+    let mapping = &template.resource("ApiMapping").unwrap()["Properties"];
+    let led = ["ApiId", "DomainName", "Stage"].map(|name| tag(&mapping[name]).1);
+    assert_eq!(led, ["Api", "ApiDomain", "Api.Stage"]);
+    let domain = &list(&template.resource("ApiDomain").unwrap()["Properties"]["DomainNameConfigurations"])[0];
+    assert_eq!(text(&domain["SecurityPolicy"]), "TLS_1_2");
+    assert!(template.0["Rules"].get("DomainHasCertificate").is_some());
+    let outputs = &template.0["Outputs"];
+    assert_eq!(tag(&outputs["ApiUrl"]["Value"]), ("!Sub", "https://${DomainName}"));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::functions::NAMES;
 use super::{FUNCTIONS, Template, beginnings, list, tag, text, texts};
 
+/// The one role that is no function's.
+const DEPLOYING: &str = "DeployRole";
 /// What every function is given for its log and its traces, besides what its own code calls.
 const TELEMETRY: [&str; 4] =
     ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
@@ -74,7 +76,20 @@ fn each_role_may_do_what_its_function_does_and_nothing_else() {
     let functions = template.of_type("AWS::Serverless::Function");
     let known: BTreeSet<_> = FUNCTIONS.iter().map(|function| format!("{}Function", function.name)).collect();
     assert_eq!(functions, known);
-    assert_eq!(template.of_type("AWS::IAM::Role").len(), FUNCTIONS.len());
+    let roles = FUNCTIONS.iter().map(|function| format!("{}Role", function.name)).chain([DEPLOYING.to_owned()]);
+    assert_eq!(template.of_type("AWS::IAM::Role"), roles.collect());
+}
+
+#[test]
+fn what_moves_aliases_is_codedeploy_with_no_more_than_aws_says_it_needs() {
+    let template = Template::read();
+    let role = &template.resource(DEPLOYING).unwrap()["Properties"];
+    let statements = list(&role["AssumeRolePolicyDocument"]["Statement"]);
+    assert_eq!(statements.len(), 1);
+    assert_eq!(text(&statements[0]["Principal"]["Service"]), "codedeploy.amazonaws.com");
+    let policy = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited";
+    assert_eq!(texts(&role["ManagedPolicyArns"]), [policy]);
+    assert!(role.get("Policies").is_none());
 }
 
 #[test]
