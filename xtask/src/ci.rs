@@ -4,13 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::shell::{Failure, cargo, program, root, run};
-use crate::{emulate, openapi, schemathesis, template, tests_run, tidy};
+use crate::{emulate, openapi, schemathesis, smoke, template, tests_run, tidy};
 
 type Step = fn() -> Result<(), Failure>;
 
 /// Does every step even if one before it failed, and ends with what the test runner says.
 pub(crate) fn ci() -> Result<(), Failure> {
-    let steps: [(&str, Step); 7] = [
+    let steps: [(&str, Step); 8] = [
         ("fmt", fmt),
         ("tidy", tidy::tidy),
         ("template", template::template),
@@ -19,6 +19,7 @@ pub(crate) fn ci() -> Result<(), Failure> {
         }),
         ("openapi", || openapi::openapi(true)),
         ("emulate", emulate::emulate),
+        ("smoke", smoke::here),
         ("schemathesis", || schemathesis::schemathesis(&[])),
     ];
     let mut failed = Vec::new();

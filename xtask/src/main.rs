@@ -6,12 +6,14 @@ mod ci;
 mod crash_points;
 mod emulate;
 mod iam;
+mod local;
 mod mutants;
 mod openapi;
 mod report;
 mod schemathesis;
 mod shell;
 mod simulate;
+mod smoke;
 mod stack;
 mod template;
 mod tests_run;
@@ -66,6 +68,8 @@ enum Task {
     Mutants(mutants::Mutants),
     /// Lets schemathesis send the running system what its description allows and what it forbids; what follows goes to it
     Schemathesis(Passed),
+    /// Walks through a deployment as a user does: registers, runs a job with a webhook to its end, and leaves
+    Smoke(smoke::Smoke),
     /// Measures a release build; what follows goes to the benchmark
     Bench(Passed),
 }
@@ -93,6 +97,7 @@ fn main() -> ExitCode {
         Task::Simulate(asked) => simulate::simulate(&asked),
         Task::Mutants(asked) => mutants::mutants(&asked),
         Task::Schemathesis(passed) => schemathesis::schemathesis(&passed.args),
+        Task::Smoke(asked) => smoke::smoke(&asked),
         Task::Bench(passed) => bench(&passed.args),
     };
     match done {

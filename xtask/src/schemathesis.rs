@@ -2,14 +2,13 @@
 //! allows, requests that it forbids, and chains of both.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::emulate::{host::Running, http};
-use crate::shell::{Failure, build_bins, program, root, run, target};
+use crate::emulate::http;
+use crate::local;
+use crate::shell::{Failure, build_bins, root, run, target};
 use crate::venv::venv;
 
 /// The same requests each time.
@@ -41,7 +40,10 @@ pub(crate) fn schemathesis(args: &[String]) -> Result<(), Failure> {
         fs::remove_dir_all(&folder).map_err(Failure::while_(folder.display()))?;
     }
     fs::create_dir_all(&folder).map_err(Failure::while_(folder.display()))?;
-    let (address, _running) = start(&folder)?;
+    let (data, admin) = (folder.join("data"), email(USERS[2]));
+    let variables = [&VARIABLES[..], &[("ADMIN_EMAIL", &admin)]].concat();
+    let (address, _running) =
+        local::start(&log(&folder), &["--data-dir", &data.to_string_lossy()], &variables)?;
     for user in USERS {
         let body = json!({ "name": user, "email": email(user), "password": PASSWORD });
         http::post(address, "/register", &[("Content-Type", "application/json")], &body)?;
@@ -59,24 +61,6 @@ pub(crate) fn schemathesis(args: &[String]) -> Result<(), Failure> {
     run(command.args(args)).map_err(|failure| {
         Failure::new(format!("{failure}; what the system logged is in {}", log(&folder).display()))
     })
-}
-
-/// The system on a free port of this machine, once it listens.
-fn start(folder: &Path) -> Result<(SocketAddr, Running), Failure> {
-    let failed = || Failure::while_("nightjar-local");
-    let address = http::free_address()?;
-    let log = fs::File::create(log(folder)).map_err(failed())?;
-    let child = program(target().join("debug/nightjar-local"))
-        .args(["--port", &address.port().to_string(), "--data-dir"])
-        .arg(folder.join("data"))
-        .envs(VARIABLES)
-        .env("ADMIN_EMAIL", email(USERS[2]))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(failed())?)
-        .stderr(log)
-        .spawn()
-        .map_err(failed())?;
-    Ok((address, Running::once_it_listens(child, address, "nightjar-local")?))
 }
 
 fn log(folder: &Path) -> PathBuf {

@@ -1,4 +1,4 @@
-//! What the program does: the whole system, the engines alone, or the description of the API.
+//! What the program does: the whole system, the engines alone, the description of the API, or a look at its health.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use engine::Engine;
 use tokio::net::TcpListener;
 
 use crate::settings::{Command, CommandLine, Settings};
-use crate::{System, demo, engines, openapi, welcome};
+use crate::{System, demo, engines, health, openapi, welcome};
 
 /// Does what the command line says.
 pub async fn main() -> ExitCode {
@@ -19,6 +19,7 @@ pub async fn main() -> ExitCode {
     let done = match &line.command {
         Some(Command::Openapi) => print_openapi(),
         Some(Command::Engine { port }) => serve_engines(*port).await,
+        Some(Command::Health { host, port }) => health::check(SocketAddr::new(*host, *port)).await,
         None => up(&line.settings).await,
     };
     match done {

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod demo;
 pub mod engines;
+pub mod health;
 mod hosts;
 pub mod openapi;
 pub mod outbound;

@@ -35,6 +35,15 @@ pub enum Command {
         #[arg(long, default_value_t = 4566)]
         port: u16,
     },
+    /// Fail unless the system that listens here answers that it is well.
+    Health {
+        /// The address to ask.
+        #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+        host: IpAddr,
+        /// The port to ask.
+        #[arg(long, env = "PORT", default_value_t = 3000)]
+        port: u16,
+    },
 }
 
 /// How the system starts.

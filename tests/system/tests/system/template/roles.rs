@@ -76,7 +76,8 @@ fn each_role_may_do_what_its_function_does_and_nothing_else() {
     let functions = template.of_type("AWS::Serverless::Function");
     let known: BTreeSet<_> = FUNCTIONS.iter().map(|function| format!("{}Function", function.name)).collect();
     assert_eq!(functions, known);
-    let roles = FUNCTIONS.iter().map(|function| format!("{}Role", function.name)).chain([DEPLOYING.to_owned()]);
+    let roles =
+        FUNCTIONS.iter().map(|function| format!("{}Role", function.name)).chain([DEPLOYING.to_owned()]);
     assert_eq!(template.of_type("AWS::IAM::Role"), roles.collect());
 }
 
