@@ -23,8 +23,8 @@ pub(crate) struct Api {
 pub(crate) struct Answer {
     asked: String,
     pub(crate) status: u16,
-    pub(crate) kind: String,
-    pub(crate) retry_after: Option<String>,
+    kind: String,
+    retry_after: Option<String>,
     pub(crate) body: Value,
     text: String,
 }
@@ -84,7 +84,25 @@ impl Answer {
 
     /// The answer, if it has this status.
     pub(crate) fn with(self, status: u16) -> Result<Self, String> {
-        if self.status == status { Ok(self) } else { Err(self.complaint(&format!("{status} was to come"))) }
+        if self.status == status {
+            return Ok(self);
+        }
+        match (self.status, &self.retry_after) {
+            (429, Some(seconds)) => Err(format!(
+                "{} is refused, for the limit of this address is reached (AuthRateLimitMax); try again in {seconds} s",
+                self.asked
+            )),
+            _ => Err(self.complaint(&format!("{status} was to come"))),
+        }
+    }
+
+    /// Fails unless it is a problem document.
+    pub(crate) fn as_problem(&self) -> Result<(), String> {
+        let is_one = self.kind.starts_with("application/problem+json")
+            && self.body["status"] == self.status
+            && self.body["requestId"].is_string();
+        let wanted = "a problem document with its status and a requestId was to come";
+        if is_one { Ok(()) } else { Err(self.complaint(wanted)) }
     }
 
     /// A text at this place of the body.

@@ -24,6 +24,7 @@ enum Fault {
     PlainErrors,
     TooManyUsers,
     NoToken,
+    TakesAnything,
     DoesNotStart,
     NeverEnds,
     Fails,
@@ -53,11 +54,17 @@ impl Fake {
             ("GET", "/openapi.json") => (200, json!({ "openapi": "3.1.0", "paths": { "/jobs": {} } })),
             ("POST", "/register") if self.has(Fault::TooManyUsers) => (429, problem(429)),
             ("POST", "/register") => (201, json!({ "userId": "usr_1" })),
-            ("POST", "/login") if headers["content-length"] == "2" => (400, problem(400)),
             ("POST", "/login") if self.has(Fault::NoToken) => (200, json!({})),
             ("POST", "/login") => (200, json!({ "token": "t" })),
             ("GET", "/jobs") if !known && self.has(Fault::LetsAnybodyIn) => (200, json!({ "jobs": [] })),
             _ if !known || gone => (401, problem(401)),
+            ("POST", "/jobs") if headers["content-length"] == "2" => {
+                if self.has(Fault::TakesAnything) {
+                    (201, job("pending"))
+                } else {
+                    (400, problem(400))
+                }
+            }
             ("POST", "/jobs") if self.has(Fault::DoesNotStart) => (201, job("pending")),
             ("POST", "/jobs") => (201, job("running")),
             ("GET", "/jobs/job_1") if self.has(Fault::NeverEnds) => (200, job("running")),
@@ -92,7 +99,7 @@ impl Fake {
 }
 
 fn job(status: &str) -> Value {
-    json!({ "jobId": "job_1", "status": status })
+    json!({ "jobId": "job_1", "status": status, "lastError": "it broke" })
 }
 
 fn problem(status: u16) -> Value {
@@ -126,7 +133,7 @@ async fn walked(fault: Fault) -> (usize, Result<(), String>, usize) {
 
 #[tokio::test]
 async fn what_does_all_of_it_passes_and_keeps_nothing() {
-    assert_eq!(walked(Fault::Nothing).await, (10, Ok(()), 1));
+    assert_eq!(walked(Fault::Nothing).await, (11, Ok(()), 1));
 }
 
 #[tokio::test]
@@ -134,18 +141,20 @@ async fn each_fault_is_found_in_its_step_and_the_account_goes_all_the_same() {
     let cases = [
         (Fault::Ill, 0, "answer at all: GET /health answered 503", 0),
         (Fault::AnotherPage, 1, "describe itself: GET /openapi.json answered 200", 0),
-        (Fault::LetsAnybodyIn, 2, "refuse what is wrong: GET /jobs answered 200", 0),
+        (Fault::LetsAnybodyIn, 2, "keep strangers out: GET /jobs answered 200", 0),
         (Fault::PlainErrors, 2, "a problem document with its status", 0),
-        (Fault::TooManyUsers, 3, "(AuthRateLimitMax); try again in 840 seconds", 0),
+        (Fault::TooManyUsers, 3, "POST /register is refused, for the limit", 0),
         (Fault::NoToken, 4, "log in: POST /login answered 200", 0),
-        (Fault::DoesNotStart, 5, "create a job and run it: POST /jobs answered 201", 1),
-        (Fault::NeverEnds, 6, "complete the job: after 0.3 s: the job is still running", 1),
-        (Fault::Fails, 6, "the job was to be completed", 1),
-        (Fault::NobodyDelivers, 7, "deliver its webhook: after 0.3 s: nobody has tried", 1),
-        (Fault::RefusesItself, 7, "after 0.3 s: failed, answered 401, it answered 401", 1),
-        (Fault::GivesUp, 7, "the webhook was given up: dead, no such host", 1),
-        (Fault::ForgetsTheJob, 8, "list the job: after 0.3 s: the job is not in the list", 1),
-        (Fault::KeepsTheToken, 9, "delete the account: GET /profile answered 200", 1),
+        (Fault::NoToken, 4, "and the account stays: DELETE /profile answered 401", 0),
+        (Fault::TakesAnything, 5, "refuse a faulty job: POST /jobs answered 201", 1),
+        (Fault::DoesNotStart, 6, "create a job and run it: POST /jobs answered 201", 1),
+        (Fault::NeverEnds, 7, "complete the job: after 0.3 s: the job is still running", 1),
+        (Fault::Fails, 7, "complete the job: the job is failed: \"it broke\"", 1),
+        (Fault::NobodyDelivers, 8, "deliver its webhook: after 0.3 s: nobody has tried", 1),
+        (Fault::RefusesItself, 8, "after 0.3 s: failed, answered 401, it answered 401", 1),
+        (Fault::GivesUp, 8, "the webhook was given up: dead, no such host", 1),
+        (Fault::ForgetsTheJob, 9, "list the job: after 0.3 s: the job is not in the list", 1),
+        (Fault::KeepsTheToken, 10, "delete the account: GET /profile answered 200", 1),
     ];
     for (fault, steps, reason, farewells) in cases {
         let (done, ended, deleted) = walked(fault).await;
