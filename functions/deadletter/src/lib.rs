@@ -10,7 +10,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::clients::Clients;
 use boot::{Ambient, Vars};
 use domain::id::{JobId, RunId, UserId};
-use domain::job::{Job, Priority};
+use domain::job::{Job, Priority, Status};
 use domain::life::{Burial, Present, Trigger, bury};
 use domain::message::JobMessage;
 use domain::notice;
@@ -100,7 +100,9 @@ impl DeadLetter {
     }
 
     async fn message(&self, message: JobMessage) -> Handled {
-        let job = message.job_id().map(tracing::field::display);
+        if let Some(job) = message.job_id() {
+            boot::trace::about(job);
+        }
         let done = match &message {
             JobMessage::Run { job_id, run_id, version, rescued } => {
                 let trigger = Trigger::Run { version: *version };
@@ -121,7 +123,7 @@ impl DeadLetter {
         match done {
             Ok(()) => Handled::Done,
             Err(error) => {
-                tracing::warn!(job, %error, "a dead letter will be tried again");
+                tracing::warn!(%error, "a dead letter will be tried again");
                 Handled::Again { after: PAUSE }
             }
         }
@@ -146,6 +148,9 @@ impl DeadLetter {
             match self.store.replace_seen(&job, &next, self.retention).await? {
                 Replaced::Written => {
                     tracing::error!(job = %id, %run, "a job was dead-lettered");
+                    if let Some(ended) = &next.run {
+                        meter::run_ended(next.priority, Status::Failed, ended.duration());
+                    }
                     return self.resend(&next, letter, now).await;
                 }
                 Replaced::Lost(Some(current)) => job = *current,
@@ -158,6 +163,7 @@ impl DeadLetter {
 
     async fn resend(&self, job: &Job, letter: Letter, from: Moment) -> Result<(), NotNow> {
         let delay = from.since(self.ambient.now());
+        tracing::info!(run = %letter.run, rescued = letter.rescued, "sent afresh");
         Ok(self.jobs.send(job.priority, job.user_id, &letter.again(job.id), delay).await?)
     }
 

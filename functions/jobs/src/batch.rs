@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use domain::input::Fields;
 use edge::problem::Document;
-use edge::trace::RequestId;
+use edge::trace::Ids;
 use edge::views::SeenJob;
 use edge::{Answer, Caller, JsonFields, Problem};
 use futures::stream::{self, StreamExt};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tracing::Instrument;
 use utoipa::openapi::schema::{AnyOfBuilder, SchemaType};
 use utoipa::openapi::{Object, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -95,16 +96,22 @@ pub(crate) struct Outcome {
 pub(crate) async fn create_all(
     State(app): State<App>,
     caller: Caller,
-    Extension(request): Extension<RequestId>,
+    Extension(ids): Extension<Ids>,
     JsonFields { mut fields, .. }: JsonFields,
 ) -> Answer<(StatusCode, Json<BatchAnswer>)> {
     let jobs = items(&mut fields);
     fields.finish()?;
     let (app, caller) = (&app, &caller);
-    let made = stream::iter(jobs.into_iter().map(|raw| async move { app.create_item(caller, &raw).await }));
+    let made = stream::iter(jobs.into_iter().map(|raw| {
+        let span = tracing::error_span!("item", job = tracing::field::Empty);
+        async move { app.create_item(caller, &raw).await }.instrument(span)
+    }));
     let made: Vec<Answer<Made>> = made.buffered(AT_ONCE).collect().await;
-    let created = made.iter().filter(|made| made.is_ok()).count();
-    let failed = made.len() - created;
+    let jobs: Vec<String> = made.iter().flatten().map(|made| made.job.id.to_string()).collect();
+    if !jobs.is_empty() {
+        tracing::info!(jobs = jobs.join(" "), "created");
+    }
+    let (created, failed) = (jobs.len(), made.len() - jobs.len());
     let mut room = MAX_BYTES;
     let outcome = |(index, made): (usize, Answer<Made>)| match made {
         Ok(made) => {
@@ -116,7 +123,7 @@ pub(crate) async fn create_all(
         }
         Err(problem) => {
             let status = problem.code().status().as_u16();
-            Outcome { index, status, job: None, error: Some(problem.document(Some(request.as_str()))) }
+            Outcome { index, status, job: None, error: Some(problem.document(Some(&ids))) }
         }
     };
     let results = made.into_iter().enumerate().map(outcome).collect();

@@ -165,6 +165,7 @@ impl App {
             self.count_run(caller, now).await?;
         }
         let id = JobId::fresh(now, self.ambient().entropy());
+        boot::trace::about(id);
         let webhook = self.webhook(caller, &draft, id).await?;
         let payload = draft.payload;
         let mut job = Job {
@@ -201,6 +202,7 @@ impl App {
         if made.replayed {
             return Ok(made);
         }
+        meter::job_created(made.job.priority);
         if let Some(run) = run.filter(|_| self.ambient().now().since(now) > LATE) {
             self.start(&job, run).await?;
         }
@@ -265,6 +267,7 @@ impl App {
             let detail = "the job that this Idempotency-Key created has been deleted; use a new key";
             return Err(Problem::new(Code::Conflict, detail));
         };
+        boot::trace::about(job.id);
         let payload = self.store().payload(&job).await?;
         Ok(Some(Made { job, payload, replayed: true }))
     }

@@ -91,6 +91,7 @@ impl App {
 
     /// The job, if it is the caller's or the caller is an admin; somebody else's job is as good as none.
     async fn own_job(&self, caller: &Caller, id: JobId) -> Answer<Job> {
+        boot::trace::about(id);
         let job = self.store().job(id, self.ambient().now()).await?;
         job.filter(|job| may_see(caller, job)).ok_or_else(|| Problem::not_found("job"))
     }

@@ -31,6 +31,8 @@ pub use ticked::{Ticked, Unfinished};
 const LONGEST_TICK: Duration = Duration::from_secs(50);
 /// How much of a Lambda's time is kept for what is under way when no more work is begun.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// A tick that comes later than this is measured even if it has nothing to do.
+const LATE: Duration = Duration::from_secs(60);
 /// SQS takes so many messages in one request.
 const BATCH: usize = 10;
 
@@ -73,15 +75,28 @@ impl Scheduler {
         Ok(Self::new(&Clients::from_environment().await, config, Ambient::system()))
     }
 
-    /// Handles an event: that it comes is all it says.
-    pub async fn handle(&self, _event: Value) -> Ticked {
-        self.tick(self.ambient.now().plus(LONGEST_TICK)).await
+    /// Handles an event: that it comes is all it says, and when it was to come.
+    pub async fn handle(&self, event: Value) -> Ticked {
+        self.measured(&event, self.ambient.now().plus(LONGEST_TICK)).await
     }
 
     /// As [`handle`](Self::handle), for a Lambda that is stopped at `end`.
-    pub async fn handle_until(&self, _event: Value, end: Moment) -> Result<Ticked, Unfinished> {
+    pub async fn handle_until(&self, event: Value, end: Moment) -> Result<Ticked, Unfinished> {
         let reserve = i64::try_from(LAST_WORDS.as_millis()).unwrap_or(0);
-        self.tick(Moment::from_millis(end.as_millis() - reserve)).await.finished()
+        self.measured(&event, Moment::from_millis(end.as_millis() - reserve)).await.finished()
+    }
+
+    /// A tick, and how late it was. One that came in time and had nothing to do says nothing, for an idle deployment
+    /// shall cost nothing.
+    async fn measured(&self, event: &Value, deadline: Moment) -> Ticked {
+        let due = event["time"].as_str().and_then(|time| Moment::parse(time).ok());
+        let late = due.map(|due| self.ambient.now().since(due));
+        let ticked = self.tick(deadline).await;
+        if let Some(late) = late.filter(|late| ticked.sent > 0 || *late > LATE) {
+            meter::ticked(late);
+        }
+        meter::emf::flush(false);
+        ticked
     }
 
     /// Announces what falls due. No page is begun after `deadline`: what is left is the next tick's.
@@ -165,6 +180,11 @@ impl Scheduler {
             }
         };
         ticked.failed = not_sent.len();
+        let sent = rows.iter().enumerate().filter(|(place, _)| !not_sent.contains(place));
+        let jobs: Vec<String> = sent.map(|(_, row)| row.job.to_string()).collect();
+        if !jobs.is_empty() {
+            tracing::info!(jobs = jobs.join(" "), "announced");
+        }
         for (_, row) in rows.iter().enumerate().filter(|(place, _)| !not_sent.contains(place)) {
             ticked.announced(row.check_at > row.due_at, now.since(row.due_at));
             match self.store.check_back(row, self.ambient.now()).await {

@@ -89,30 +89,32 @@ impl Ticked {
         self.trouble = self.trouble.take().or(other.trouble);
     }
 
-    /// One line, however many rows there were.
+    /// One line, however many rows there were, with what is not zero. A tick without work is no news.
     pub(crate) fn log(&self, took: Duration) {
+        let some = |count: usize| Some(count).filter(|count| *count > 0);
         macro_rules! line {
             ($level:ident, $text:literal) => {
                 tracing::$level!(
-                    read = self.read,
-                    waiting = self.waiting,
-                    sent = self.sent,
-                    again = self.again,
-                    late = self.late,
-                    late_ms = self.late_ms,
-                    moved = self.moved,
-                    outrun = self.outrun,
-                    unmoved = self.unmoved,
-                    failed = self.failed,
-                    unread_shards = self.unread_shards,
-                    left_shards = self.left_shards,
+                    read = some(self.read),
+                    waiting = some(self.waiting),
+                    sent = some(self.sent),
+                    again = some(self.again),
+                    late = some(self.late),
+                    late_ms = Some(self.late_ms).filter(|late| *late > 0),
+                    moved = some(self.moved),
+                    outrun = some(self.outrun),
+                    unmoved = some(self.unmoved),
+                    failed = some(self.failed),
+                    unread_shards = some(self.unread_shards),
+                    left_shards = some(self.left_shards),
                     trouble = self.trouble.as_deref(),
-                    took_ms = took.as_millis(),
+                    took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                     $text
                 )
             };
         }
         match self.trouble {
+            None if self.left_shards == 0 && self.sent == 0 => line!(debug, "ticked"),
             None if self.left_shards == 0 => line!(info, "ticked"),
             _ => line!(warn, "ticked, but not all went well"),
         }

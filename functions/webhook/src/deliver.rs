@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use boot::Ambient;
 use courier::{Outcome, Parcel};
-use domain::delivery::Delivery;
+use domain::delivery::{Delivery, DeliveryState};
 use domain::endpoint::{Endpoint, Told as Reason};
 use domain::event::EventType;
 use domain::health::Health;
@@ -88,11 +88,13 @@ struct Told {
 impl Courier {
     /// Handles a message that has been received so often, this time included.
     pub(crate) async fn handle(&self, message: &Deliver, receives: u32) -> Handled {
+        boot::trace::about(message.job_id);
         let (webhook, job) = (message.webhook_id, message.job_id);
         let outcome = match serde_json::from_str::<Told>(&message.body) {
             Ok(told) => self.deliver(message, &told, receives).await,
             Err(_) => {
                 tracing::error!(%webhook, %job, "the body of a delivery is no event");
+                meter::delivery_died();
                 self.bury(message).await
             }
         };
@@ -133,6 +135,8 @@ impl Courier {
                     Err(NoSigner::None(reason)) => courier::unsigned(reason, now),
                     Err(trouble) => return Err(Trouble::Secret(trouble)),
                 };
+                let first = seen.attempts.is_empty();
+                meter::delivery_attempted(first.then(|| self.ambient.now().since(told.timestamp)));
                 self.learn(message, &health, &outcome).await;
                 let steps = endpoint.as_ref().and_then(|endpoint| endpoint.steps.as_ref());
                 self.record(message, told, &seen, &outcome, steps, receives).await
@@ -199,8 +203,12 @@ impl Courier {
         let plan = Plan { steps, now, dice: self.ambient.entropy().number() };
         let expires = self.expiry();
         let mut next = decide::record(seen, outcome, plan);
+        let mut was_dead = false;
         for lost in 0..RACES {
             if self.store.replace_delivery(&next, expires).await? {
+                if next.state == DeliveryState::Dead && !was_dead {
+                    meter::delivery_died();
+                }
                 return self.settle(message, &next, lost > 0, receives).await;
             }
             let context = self.store.delivery_context(message, false, now).await?;
@@ -211,6 +219,7 @@ impl Courier {
             if let Some(found) = context.delivery.as_ref().filter(|found| holds(found, &next)) {
                 return self.settle(message, found, true, receives).await;
             }
+            was_dead = context.delivery.as_ref().is_some_and(|found| found.state == DeliveryState::Dead);
             next = decide::amend(context.delivery, message, told.r#type, outcome, plan);
         }
         Err(Trouble::Contended)

@@ -87,8 +87,8 @@ impl Worker {
         let sent = self.mailer.send(Mail::plain(&owner.email, text.subject, text.body)).await;
         let (endpoint, told) = (endpoint.id, letter.told);
         match sent {
-            Ok(message) => {
-                tracing::info!(%endpoint, %told, %message, "the owner was told of an endpoint");
+            Ok(mail) => {
+                tracing::info!(%endpoint, %told, %mail, "the owner was told of an endpoint");
                 Handled::Done
             }
             Err(MailFailure::Unknown(why)) => {

@@ -42,6 +42,7 @@ impl Worker {
             };
             match self.store.replace_job(&next).await {
                 Ok(Replaced::Written) if next.status == Status::Running => {
+                    log(&next);
                     return Ok(After::Handled(self.retry_later(&next).await));
                 }
                 Ok(Replaced::Written) => return self.settle_new(&next, start).await.map(After::Handled),
@@ -97,4 +98,11 @@ impl Worker {
             }
         }
     }
+}
+
+/// The one line of an attempt. It has the job's id from the span around it.
+pub(crate) fn log(job: &Job) {
+    let Some(run) = &job.run else { return };
+    let state = run.outcome.unwrap_or(job.status).as_str();
+    tracing::info!(run = %run.id, attempt = run.attempt, state, "attempted");
 }

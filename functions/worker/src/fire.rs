@@ -11,6 +11,7 @@ use queue::Handled;
 use store::StoreError;
 use tasks::start_delay;
 
+use crate::settle::measure_end;
 use crate::{PAUSE, Worker};
 
 /// How long a sleep is before the clock is looked at again.
@@ -50,6 +51,7 @@ impl Worker {
     /// a message that finds the run ended settles it.
     pub(crate) async fn skipped(&self, job: &Job, run: RunId) -> Result<Handled, StoreError> {
         if job.run.as_ref().is_some_and(|last| last.id == run) {
+            measure_end(job);
             return self.settle_current(job).await;
         }
         self.jobs.announce(job, self.ambient.now()).await;

@@ -22,7 +22,7 @@ use boot::clients::Clients;
 use boot::{Ambient, Vars};
 use domain::id::{JobId, RunId};
 use domain::job::Job;
-use domain::life::{Present, Trigger, Verdict, accept};
+use domain::life::{MISSED_AFTER, Present, Trigger, Verdict, accept};
 use domain::message::JobMessage;
 use domain::time::Moment;
 use queue::{Handled, JobQueues, Source, WebhookQueues, drive};
@@ -110,7 +110,9 @@ impl Worker {
     }
 
     async fn message(&self, message: JobMessage, receives: u32) -> Handled {
-        let job = message.job_id().map(tracing::field::display);
+        if let Some(job) = message.job_id() {
+            boot::trace::about(job);
+        }
         let handled = match message {
             JobMessage::Run { job_id, run_id, version, .. } => {
                 self.run(job_id, run_id, Trigger::Run { version }, receives).await
@@ -129,7 +131,7 @@ impl Worker {
             JobMessage::PurgeUser { user_id, round } => self.purge_user(user_id, round).await,
         };
         handled.unwrap_or_else(|error| {
-            tracing::warn!(job, %error, "will be tried again");
+            tracing::warn!(%error, "will be tried again");
             Handled::Again { after: PAUSE }
         })
     }
@@ -185,6 +187,7 @@ impl Worker {
                     let next = self.with_notes(*next, at.now);
                     match self.replace(&job, &next).await? {
                         Replaced::Written => {
+                            self.measure_start(&next, at.now);
                             if fired {
                                 self.call_next(&next).await;
                             }
@@ -229,6 +232,15 @@ impl Worker {
             found = self.store.job_even_deleted(id, self.ambient.now()).await?;
         }
         Ok(found)
+    }
+
+    /// Measures how long a run waited for its first attempt: since it was asked for or due, but for what its task is to
+    /// wait in the queue. What was missed did not wait, nobody was there.
+    fn measure_start(&self, job: &Job, now: Moment) {
+        let Some(run) = job.run.as_ref().filter(|run| run.attempt == 1) else { return };
+        let missed = |due: &Moment| run.started_at.since(*due) > MISSED_AFTER;
+        let from = run.due_at.filter(|due| !missed(due)).unwrap_or(run.started_at);
+        meter::run_started(job.priority, now.since(from).saturating_sub(self.held_back(job)));
     }
 
     /// Says in the log of a first attempt that nobody knows the job's type.

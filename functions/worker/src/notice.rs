@@ -73,7 +73,7 @@ impl Worker {
         let text = notice::failed(job, ended, self.config.public_url.as_deref(), left_out);
         let sent = self.mailer.send(Mail::plain(&owner.email, text.subject, text.body)).await;
         match &sent {
-            Ok(message) => tracing::info!(job = %id, %run, %message, "the owner was told of the failure"),
+            Ok(mail) => tracing::info!(job = %id, %run, %mail, "the owner was told of the failure"),
             Err(MailFailure::Again(why)) => {
                 tracing::warn!(job = %id, %run, code = why.code, "a notice was not taken");
             }

@@ -9,6 +9,7 @@ use domain::message::{Deliver, JobMessage};
 use queue::{Handled, QueueError};
 use store::StoreError;
 
+use crate::execute::log;
 use crate::{PAUSE, Worker, absent};
 
 /// Whether the start of a run is known to be told to whoever wants to hear of it.
@@ -54,6 +55,8 @@ impl Worker {
 
     /// After this very worker has written the end: nothing of it can have been sent before.
     pub(crate) async fn settle_new(&self, job: &Job, start: Start) -> Result<Handled, StoreError> {
+        log(job);
+        measure_end(job);
         self.call_up(job).await;
         match &job.run {
             Some(run) => self.settle(job, run, Sent { start, end: false }).await,
@@ -137,5 +140,12 @@ impl Worker {
         let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.webhook_id).collect();
         let known = self.store.known_deliveries(job.id, &ids).await?;
         Ok(deliveries.into_iter().filter(|delivery| !known.contains(&delivery.webhook_id)).collect())
+    }
+}
+
+/// Counts the end of the job's run, which was just written.
+pub(crate) fn measure_end(job: &Job) {
+    if let Some((run, outcome)) = job.run.as_ref().and_then(|run| Some((run, run.outcome?))) {
+        meter::run_ended(job.priority, outcome, run.duration());
     }
 }

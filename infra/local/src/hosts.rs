@@ -55,6 +55,35 @@ impl Hosts {
     }
 }
 
+/// What is there for whoever sits at this machine. It asks for no token: whoever may read the folder reads all. So it
+/// answers only where nobody else gets in, only to who calls it by a name of this machine, and not by the one that
+/// `PUBLIC_URL` adds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Privacy {
+    here: bool,
+}
+
+impl Privacy {
+    /// Of a server that listens there.
+    pub(crate) fn new(listens_on: SocketAddr) -> Self {
+        Self { here: listens_on.ip().is_loopback() }
+    }
+
+    /// Lets a request for it pass.
+    pub(crate) fn admit(self, what: &str, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        if !self.here {
+            let detail =
+                format!("{what} is there only where the service listens on a loopback address (--host)");
+            return Err(Problem::new(Code::NotFound, detail));
+        }
+        if !names_this_machine(uri, headers) {
+            let detail = format!("{what} answers only at localhost, 127.0.0.1 or [::1]");
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
+        Ok(())
+    }
+}
+
 /// Whether the request was sent to a name of this machine that no DNS decides about, such as `localhost`.
 pub(crate) fn names_this_machine(uri: &Uri, headers: &HeaderMap) -> bool {
     named(uri, headers).is_some_and(|names| names.iter().all(|name| is_of_this_machine(name.host())))

@@ -10,10 +10,12 @@ pub mod demo;
 pub mod engines;
 pub mod health;
 mod hosts;
+mod invocation;
 pub mod openapi;
 pub mod outbound;
 mod outbox;
 mod parts;
+mod prometheus;
 mod serve;
 pub mod settings;
 mod ticker;
@@ -32,6 +34,7 @@ use boot::clients::Clients;
 use boot::config::ConfigError;
 use boot::secrets::SecretError;
 use engine::{Engine, EngineError, OpenError};
+use metrics_exporter_prometheus::BuildError;
 use queue::QueueError;
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +72,9 @@ pub enum StartError {
     /// A setting is missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// What is measured cannot be kept.
+    #[error("what is measured cannot be kept")]
+    Metrics(#[from] BuildError),
     /// The port is taken, or may not be used.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
@@ -99,13 +105,15 @@ impl System {
         let hosts = Hosts::new(address, vars.text("PUBLIC_URL").as_deref());
         let ways = Ways::new(&engine, settings.calls.as_deref())
             .map_err(|error| StartError::Calls(settings.calls.clone().unwrap_or_default(), error))?;
-        let parts = parts::Parts::new(&ways, &ambient, &mut vars)?;
+        let recorded = prometheus::install()?;
+        let parts = parts::Parts::new(&ways, &ambient, &mut vars, recorded.clone())?;
         let outbound = Outbound::find(&mut vars, &clients, Arc::clone(&ambient.clock)).await?;
 
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         parts.map_events(&engine, &ways, &resources, &stop, &tasks);
         tasks.spawn(ticker::run(parts.scheduler(), ambient.clone(), stop.clone()));
         tasks.spawn(sweep(engine.clone(), stop.clone()));
+        tasks.spawn(prometheus::keep(recorded, stop.clone()));
         if settings.clock.is_some() {
             tasks.spawn(clock::tick(engine.clone(), stop.clone()));
         }

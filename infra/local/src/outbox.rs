@@ -1,43 +1,32 @@
 //! `GET /local/outbox`: the e-mails that a deployment would have sent.
 
-use std::net::SocketAddr;
-
 use axum::routing::get;
 use axum::{Json, Router};
-use edge::{Answer, Code, Problem};
+use edge::Answer;
 use engine::{Engine, SentMail};
 use http::{HeaderMap, Uri};
 use serde::Serialize;
 
-use crate::hosts::names_this_machine;
+use crate::hosts::Privacy;
 
 #[derive(Serialize)]
 struct Outbox {
     mails: Vec<SentMail>,
 }
 
-/// The route, where nobody but this machine reaches it. It asks for no token: whoever may read the folder reads
-/// all. So it answers only where it is called by a name of this machine, and not by the one that `PUBLIC_URL` adds.
-pub(crate) fn routes(engine: Engine, listens_on: SocketAddr) -> Router {
-    let here = listens_on.ip().is_loopback();
+/// The route, for this machine alone.
+pub(crate) fn routes(engine: Engine, privacy: Privacy) -> Router {
     Router::new().route(
         "/local/outbox",
         get(move |uri: Uri, headers: HeaderMap| {
-            let outbox = read(&engine, here, &uri, &headers);
+            let outbox = read(&engine, privacy, &uri, &headers);
             async move { outbox.map(Json) }
         }),
     )
 }
 
-fn read(engine: &Engine, here: bool, uri: &Uri, headers: &HeaderMap) -> Answer<Outbox> {
-    if !here {
-        let detail = "the outbox is there only where the service listens on a loopback address (--host)";
-        return Err(Problem::new(Code::NotFound, detail));
-    }
-    if !names_this_machine(uri, headers) {
-        let detail = "the outbox answers only at localhost, 127.0.0.1 or [::1]";
-        return Err(Problem::new(Code::Forbidden, detail));
-    }
+fn read(engine: &Engine, privacy: Privacy, uri: &Uri, headers: &HeaderMap) -> Answer<Outbox> {
+    privacy.admit("the outbox", uri, headers)?;
     let mut mails = engine.sent_mail();
     mails.reverse();
     Ok(Outbox { mails })
@@ -59,7 +48,7 @@ mod tests {
 
     async fn asked(listens_on: &str, uri: &str, hosts: &[&str]) -> (u16, String) {
         let engine = Engine::open(engine::Options { data_dir: None, clock: Arc::new(SystemClock) }).unwrap();
-        let routes = routes(engine, listens_on.parse().unwrap());
+        let routes = routes(engine, Privacy::new(listens_on.parse().unwrap()));
         let routes = edge::router::finish(routes, edge::CorsPolicy::default());
         let mut request = Request::builder().uri(uri);
         for host in hosts {

@@ -16,13 +16,16 @@ use domain::signature::{fresh_secret, to_base64};
 use edge::CorsPolicy;
 use engine::Engine;
 use engine::mapping::{HandlerError, Mapping};
+use metrics_exporter_prometheus::PrometheusHandle;
 use queue::topology::{self, Queue};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::StartError;
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, Privacy};
 use crate::ways::Ways;
+use crate::{invocation, prometheus};
 
 const TABLE: &str = "nightjar";
 const AUTH_SECRET: &str = "nightjar/auth";
@@ -99,11 +102,18 @@ pub(crate) struct Parts {
     dead_letter: deadletter::DeadLetter,
     scheduler: Arc<scheduler::Scheduler>,
     cors: CorsPolicy,
+    recorded: PrometheusHandle,
+    ambient: Ambient,
 }
 
 impl Parts {
     /// Reads every function's settings, and tells of every fault at once.
-    pub(crate) fn new(ways: &Ways, ambient: &Ambient, vars: &mut Vars) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        ways: &Ways,
+        ambient: &Ambient,
+        vars: &mut Vars,
+        recorded: PrometheusHandle,
+    ) -> Result<Self, ConfigError> {
         let (auth_config, jobs_config) = (auth::Config::read(vars), jobs::Config::read(vars));
         let (run_config, worker_config) = (run::Config::read(vars), worker::Config::read(vars));
         let (webhook_config, dead_config) = (webhook::Config::read(vars), deadletter::Config::read(vars));
@@ -120,27 +130,29 @@ impl Parts {
         let secrets = jobs::SecretCaches { auth, data };
         let (auth, data) = both("endpoints");
         let of_endpoints = endpoints::SecretCaches { auth, data };
-        let ambient = || ambient.clone();
+        let present = || ambient.clone();
         let (worker, dead_letter) = (ways.of("worker"), ways.of("deadletter"));
         Ok(Self {
-            auth: auth::App::new(&ways.of("auth"), secret("auth", AUTH_SECRET), auth_config, ambient()),
-            jobs: jobs::App::new(&ways.of("jobs"), secrets, jobs_config, ambient()),
-            run: run::App::new(&ways.of("run"), secret("run", AUTH_SECRET), run_config, ambient()),
-            endpoints: endpoints::App::new(&ways.of("endpoints"), of_endpoints, endpoints_config, ambient()),
-            worker: worker::Worker::new(&worker, worker_config, ambient()),
+            auth: auth::App::new(&ways.of("auth"), secret("auth", AUTH_SECRET), auth_config, present()),
+            jobs: jobs::App::new(&ways.of("jobs"), secrets, jobs_config, present()),
+            run: run::App::new(&ways.of("run"), secret("run", AUTH_SECRET), run_config, present()),
+            endpoints: endpoints::App::new(&ways.of("endpoints"), of_endpoints, endpoints_config, present()),
+            worker: worker::Worker::new(&worker, worker_config, present()),
             webhook: webhook::Webhook::new(
                 &ways.of("webhook"),
                 secret("webhook", DATA_SECRET),
                 webhook_config,
-                ambient(),
+                present(),
             ),
-            dead_letter: deadletter::DeadLetter::new(&dead_letter, dead_config, ambient()),
+            dead_letter: deadletter::DeadLetter::new(&dead_letter, dead_config, present()),
             scheduler: Arc::new(scheduler::Scheduler::new(
                 &ways.of("scheduler"),
                 scheduler_config,
-                ambient(),
+                present(),
             )),
             cors,
+            recorded,
+            ambient: ambient.clone(),
         })
     }
 
@@ -166,7 +178,8 @@ impl Parts {
             .merge(jobs::routes(self.jobs.clone()))
             .merge(run::routes(self.run.clone()))
             .merge(endpoints::routes(self.endpoints.clone()))
-            .merge(crate::outbox::routes(engine.clone(), listens_on))
+            .merge(crate::outbox::routes(engine.clone(), Privacy::new(listens_on)))
+            .merge(prometheus::routes(self.recorded.clone(), Privacy::new(listens_on)))
             .merge(home)
     }
 
@@ -189,8 +202,12 @@ impl Parts {
                 timeout: Duration::from_secs(60),
             };
             let (engine, sqs, stop) = (engine.clone(), ways.of(function).sqs(), stop.clone());
+            let ambient = self.ambient.clone();
             tasks.spawn(async move {
-                let handler = move |event| handle(event);
+                let handler = move |event| {
+                    let span = invocation::span(function, &ambient);
+                    span.in_scope(|| handle(event)).instrument(span)
+                };
                 mapping.run(&engine, sqs, handler, stop.cancelled_owned()).await;
             });
         };

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod secrets;
 pub mod telemetry;
+pub mod trace;
 pub mod vault;
 
 pub use clock::Ambient;

@@ -1,14 +1,21 @@
-//! Log lines: JSON where a machine reads them, plain text where a person does.
+//! Log lines: JSON where a machine reads them, plain text where a person does. And where what is measured goes.
+
+mod line;
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::config::Vars;
+use line::Line;
+
+/// Puts a span around each invocation, with its ids, which every line shall have, whatever the level.
+const RUNTIME: &str = "lambda_runtime";
 
 /// Libraries whose finer levels print requests with their bodies and tokens.
-const QUIET: [&str; 9] = [
+const QUIET: [&str; 8] = [
     "aws_config",
     "aws_runtime",
     "aws_smithy_http_client",
@@ -16,21 +23,23 @@ const QUIET: [&str; 9] = [
     "h2",
     "hyper",
     "hyper_util",
-    "lambda_runtime",
     "rustls",
 ];
 
 /// Starts the log of this process, at the level that `LOG_LEVEL` names (`info` without one).
 ///
-/// In Lambda, and wherever standard output is no terminal, each line is one JSON object. A second call does
-/// nothing, so that several functions may share one process.
+/// In Lambda, and wherever standard output is no terminal, each line is one JSON object; in Lambda what is measured
+/// goes there too. A second call does nothing, so that several functions may share one process.
 pub fn init() {
     let mut vars = Vars::from_process();
     let level = vars.or("LOG_LEVEL", "info".to_owned());
-    let in_lambda = vars.text("AWS_LAMBDA_FUNCTION_NAME").is_some();
+    let function = vars.text("AWS_LAMBDA_FUNCTION_NAME");
+    if let Some(function) = &function {
+        meter::emf::install(function);
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter(&level)).with_writer(std::io::stdout);
-    let outcome = if in_lambda || !std::io::stdout().is_terminal() {
-        builder.json().flatten_event(true).with_span_list(false).with_target(true).try_init()
+    let outcome = if function.is_some() || !std::io::stdout().is_terminal() {
+        builder.fmt_fields(JsonFields::new()).event_format(Line).try_init()
     } else {
         builder.compact().with_target(false).try_init()
     };
@@ -45,9 +54,10 @@ fn filter(level: &str) -> EnvFilter {
     let level = if level.is_empty() { "info" } else { level };
     let level = level.parse().unwrap_or(LevelFilter::INFO);
     let mut filter = EnvFilter::default().add_directive(level.into());
-    for library in QUIET {
-        let quiet = level.min(LevelFilter::INFO);
-        if let Ok(directive) = format!("{library}={quiet}").parse() {
+    let quiet = QUIET.map(|library| (library, level.min(LevelFilter::INFO)));
+    // It writes no line at this level.
+    for (library, level) in quiet.into_iter().chain([(RUNTIME, LevelFilter::INFO)]) {
+        if let Ok(directive) = format!("{library}={level}").parse() {
             filter = filter.add_directive(directive);
         }
     }
@@ -63,7 +73,8 @@ mod tests {
         let all = filter("TRACE").to_string();
         assert!(all.contains("hyper=info") && all.contains("aws_smithy_runtime=info"), "{all}");
         assert!(all.contains("trace"), "{all}");
-        assert!(filter("error").to_string().contains("hyper=error"));
+        let few = filter("error").to_string();
+        assert!(few.contains("hyper=error") && few.contains("lambda_runtime=info"), "{few}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use store::StoreError;
 use utoipa::ToSchema;
 
 use crate::code::Code;
+use crate::trace::Ids;
 
 /// What a handler of the API returns.
 pub type Answer<T> = Result<T, Problem>;
@@ -32,6 +33,7 @@ pub struct Problem {
     "detail": "/taskName: is required",
     "errors": [{"pointer": "/taskName", "message": "is required"}],
     "requestId": "0190f6d2c0de7abc8def0123456789ab",
+    "traceId": "1-67891233-abcdef012345678912345678",
     "message": "/taskName: is required"
 }))]
 pub struct Document {
@@ -52,6 +54,9 @@ pub struct Document {
     /// Name it when you ask about this problem; the log has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+    /// What followed from the request has it in the log as well, in whichever function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
     /// The same as `detail`, for clients that look here.
     message: String,
 }
@@ -139,7 +144,7 @@ impl Problem {
     }
 
     /// As it is written, for an answer that holds several (a batch).
-    pub fn document(&self, request_id: Option<&str>) -> Document {
+    pub fn document(&self, ids: Option<&Ids>) -> Document {
         let view =
             |fault: &Fault| FaultView { pointer: fault.pointer.clone(), message: fault.message.clone() };
         Document {
@@ -148,21 +153,22 @@ impl Problem {
             status: self.code.status().as_u16(),
             detail: self.detail.clone(),
             errors: self.faults.iter().map(view).collect(),
-            request_id: request_id.map(str::to_owned),
+            request_id: ids.map(|ids| ids.request().to_owned()),
+            trace_id: ids.map(|ids| ids.trace().to_owned()),
             message: self.detail.clone(),
         }
     }
 
     /// The whole answer.
-    pub fn respond(self, request_id: Option<&str>) -> Response {
-        let body = serde_json::to_vec(&self.document(request_id)).unwrap_or_default();
+    pub fn respond(self, ids: Option<&Ids>) -> Response {
+        let body = serde_json::to_vec(&self.document(ids)).unwrap_or_default();
         let mut response = (self.code.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }
-        // The router's outermost layer knows the request's id and writes the body again with it.
+        // The router's outermost layer knows the request's ids and writes the body again with them.
         response.extensions_mut().insert(self);
         response
     }
@@ -215,9 +221,25 @@ mod tests {
     use super::*;
 
     async fn body(problem: Problem) -> (http::StatusCode, http::HeaderMap, Value) {
-        let (parts, body) = problem.respond(Some("req-1")).into_parts();
+        let (parts, body) = problem.respond(Some(&ids())).into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    /// Of a request that no gateway has named, at a moment that is not random.
+    fn ids() -> Ids {
+        struct Still;
+        impl domain::time::Clock for Still {
+            fn now(&self) -> domain::time::Moment {
+                domain::time::Moment::from_millis(1_700_000_000_000)
+            }
+        }
+        impl domain::time::Entropy for Still {
+            fn fill(&self, buffer: &mut [u8]) {
+                buffer.fill(0xab);
+            }
+        }
+        Ids::of(&http::Request::new(()), &Still, &Still)
     }
 
     #[tokio::test]
@@ -238,7 +260,8 @@ mod tests {
                     {"pointer": "/email", "message": "is required"},
                     {"pointer": "/name", "message": "is required"},
                 ],
-                "requestId": "req-1",
+                "requestId": "ab".repeat(16),
+                "traceId": format!("1-6553f100-{}", "ab".repeat(12)),
                 "message": detail,
             })
         );

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use boot::clock::OsEntropy;
+use boot::clock::{OsEntropy, SystemClock};
 use domain::api_key::KeyText;
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
@@ -28,7 +28,7 @@ use tracing::Instrument;
 use crate::code::Code;
 use crate::cors::CorsPolicy;
 use crate::problem::Problem;
-use crate::trace::RequestId;
+use crate::trace::Ids;
 
 /// The longest part of a path that is logged as it came; an id is shorter, and a secret is not.
 const LONGEST_PART: usize = 40;
@@ -72,24 +72,28 @@ fn inside(routes: Router, cors: CorsPolicy) -> Router {
 }
 
 async fn answer(mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(&request, &OsEntropy);
+    let ids = Ids::of(&request, &SystemClock, &OsEntropy);
     if let Some(uri) = route_uri(&request) {
         *request.uri_mut() = uri;
     }
-    request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!(
+    request.extensions_mut().insert(ids.clone());
+    // At the highest level, or the lines of a log that tells of errors alone would have no ids.
+    let span = tracing::error_span!(
         "request",
-        request_id = id.as_str(),
+        requestId = ids.request(),
+        traceId = ids.trace(),
         method = %request.method(),
         path = %loggable(request.uri().path()),
+        job = tracing::field::Empty,
     );
     let start = tokio::time::Instant::now();
     async move {
         let response = next.run(request).await;
-        let response = complete(response, &id);
+        let response = complete(response, &ids);
         let status = response.status().as_u16();
         let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(status, millis, "answered");
+        meter::emf::flush(true);
         response
     }
     .instrument(span)
@@ -98,15 +102,15 @@ async fn answer(mut request: Request, next: Next) -> Response {
 
 /// Adds what the outermost layer alone knows, and what every answer says to a browser (OWASP, REST Security Cheat
 /// Sheet): keep nothing, guess nothing, show it in no frame, tell nobody the path.
-fn complete(mut response: Response, id: &RequestId) -> Response {
+fn complete(mut response: Response, ids: &Ids) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         // Headers that inner layers added, such as Allow and those of CORS, stay.
-        let (_, body) = problem.respond(Some(id.as_str())).into_parts();
+        let (_, body) = problem.respond(Some(ids)).into_parts();
         *response.body_mut() = body;
         response.headers_mut().remove(CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
+    if let Ok(value) = HeaderValue::try_from(ids.request()) {
         headers.insert(REQUEST_ID, value);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

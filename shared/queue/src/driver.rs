@@ -111,25 +111,31 @@ where
         .records
         .into_iter()
         .map(|record| {
-            let (handle, parsed) = (Arc::clone(&handle), parse(record.body.as_deref().unwrap_or_default()));
+            let handle = Arc::clone(&handle);
             let receives = receives(&record);
-            let span =
-                tracing::info_span!("record", message = record.message_id.as_deref().unwrap_or(""), receives);
+            // At the highest level, or the lines of a log that tells of errors alone would have no ids.
+            let span = tracing::error_span!(
+                "record",
+                messageId = record.message_id.as_deref().unwrap_or(""),
+                receives,
+                job = tracing::field::Empty,
+            );
+            let parsed = span.in_scope(|| parse(record.body.as_deref().unwrap_or_default()));
             let task = async move {
                 match parsed {
                     Ok(message) => handle(message, receives).await,
                     Err(handled) => handled,
                 }
             };
-            (record, tokio::spawn(task.instrument(span)))
+            (record, span.clone(), tokio::spawn(task.instrument(span)))
         })
         .collect();
 
     let mut failures = Vec::new();
     let mut hidings: HashMap<String, Vec<(SqsMessage, Duration)>> = HashMap::new();
-    for (record, task) in running {
+    for (record, span, task) in running {
         let handled = task.await.unwrap_or_else(|panic| {
-            tracing::error!(message = record.message_id.as_deref().unwrap_or(""), error = %panic, "a record's handler panicked");
+            span.in_scope(|| tracing::error!(error = %panic, "a record's handler panicked"));
             Handled::Failed
         });
         if handled == Handled::Done {
@@ -151,6 +157,7 @@ where
             source.hide(arn, ten).await;
         }
     }
+    meter::emf::flush(true);
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failures;
     response

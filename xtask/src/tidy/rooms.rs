@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Package};
 const FUNCTIONS: &[&str] =
     &["auth", "deadletter", "endpoints", "jobs", "run", "scheduler", "webhook", "worker"];
 /// What a function may use.
-const SHARED: &[&str] = &["boot", "courier", "domain", "edge", "egress", "queue", "store", "tasks"];
+const SHARED: &[&str] = &["boot", "courier", "domain", "edge", "egress", "meter", "queue", "store", "tasks"];
 /// What only tests may use, anywhere.
 const FOR_TESTS: &[&str] = &["engine", "testkit"];
 /// The rooms that put the others together.
@@ -20,9 +20,10 @@ fn may_use(room: &str) -> Option<&'static [&'static str]> {
     Some(match room {
         // A pipeline builds the smoke test alone, on a machine that has built nothing else.
         "domain" | "smoke" | "xtask" => &[],
-        "boot" | "egress" | "engine" | "queue" | "store" | "tasks" => &["domain"],
+        "egress" | "engine" | "meter" | "store" | "tasks" => &["domain"],
+        "boot" | "queue" => &["domain", "meter"],
         "courier" => &["domain", "egress"],
-        "edge" => &["boot", "domain", "store"],
+        "edge" => &["boot", "domain", "meter", "store"],
         "testkit" => &["boot", "domain", "engine", "queue", "store"],
         _ if FUNCTIONS.contains(&room) => SHARED,
         _ => return None,

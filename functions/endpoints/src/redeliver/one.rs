@@ -54,6 +54,7 @@ pub(crate) async fn redeliver(
 impl App {
     /// The job, if it is the caller's or the caller is an admin; somebody else's job is as good as none.
     async fn job(&self, caller: &Caller, id: JobId) -> Answer<Job> {
+        boot::trace::about(id);
         let job = self.store().job(id, self.ambient().now()).await?;
         job.filter(|job| job.user_id == caller.user.id || caller.is_admin())
             .ok_or_else(|| Problem::not_found("job"))
