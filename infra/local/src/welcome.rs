@@ -13,9 +13,11 @@ pub fn text(settings: &Settings, base: &str, outbound: Option<&Outbound>) -> Str
         None => "kept in memory, gone when this ends".to_owned(),
     };
     let _ = writeln!(text, "\nNightjar is listening on {base}  (data {kept})");
-    let mail =
-        if settings.host.is_loopback() { format!("    E-mail: {base}/local/outbox") } else { String::new() };
-    let _ = writeln!(text, "API description: {base}/docs{mail}    Stop: Ctrl-C\n");
+    let own = match settings.host.is_loopback() {
+        true => format!("    E-mail: {base}/local/outbox    Metrics: {base}/metrics"),
+        false => String::new(),
+    };
+    let _ = writeln!(text, "API description: {base}/docs{own}    Stop: Ctrl-C\n");
     if settings.demo {
         let _ = writeln!(text, "Sample account: {} / {}\n", crate::demo::EMAIL, crate::demo::PASSWORD);
     }
@@ -67,7 +69,9 @@ mod tests {
         let settings = CommandLine::parse_from(["nightjar-local", "--ephemeral"]).settings;
         let open = Settings { host: [0, 0, 0, 0].into(), ..settings.clone() };
         let others = text(&open, "http://0.0.0.0:3000", None);
-        assert!(!others.contains("outbox") && others.contains("Others get in"));
+        assert!(
+            !others.contains("outbox") && !others.contains("/metrics") && others.contains("Others get in")
+        );
         let quiet = text(&settings, "http://127.0.0.1:3000", None);
         assert!(
             quiet.contains("E-mail: http://127.0.0.1:3000/local/outbox") && !quiet.contains("Others get in")

@@ -64,6 +64,7 @@ async fn a_page_whose_name_was_made_to_lead_here_is_answered_nothing() {
         ("GET /profile", "evil.example".to_owned()),
         ("GET /health", format!("evil.example:{port}")),
         ("GET /local/outbox", "localhost.evil.example".to_owned()),
+        ("GET /metrics", "localhost.evil.example".to_owned()),
         ("GET /nowhere", "evil.example".to_owned()),
         ("POST /register", "127.0.0.1.evil.example".to_owned()),
         ("GET /docs", "192.168.1.7".to_owned()),
@@ -98,6 +99,9 @@ async fn where_others_get_in_they_reach_nothing_of_this_machine() {
         let url = format!("http://127.0.0.1:{}/health", alone.address().port());
         let endpoint = json!({ "url": url }).to_string();
         let head = |line: &str| format!("{line} HTTP/1.1\r\nhost: localhost");
+        for own in ["GET /local/outbox", "GET /metrics"] {
+            assert_eq!(asked(system, &head(own), "", "").await.0, if reaches { 200 } else { 404 }, "{own}");
+        }
         let (status, _, told) = asked(system, &head("POST /webhooks"), &token, &endpoint).await;
         assert_eq!(status, if reaches { 201 } else { 400 }, "{told}");
         let task = json!({ "type": "http", "payload": { "url": url }, "run": true, "maxRetries": 0 });

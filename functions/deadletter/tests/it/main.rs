@@ -7,5 +7,7 @@ mod morgue;
 mod ended;
 mod faults;
 mod fires;
+mod log;
+mod measured;
 mod notices;
 mod revived;

@@ -13,6 +13,7 @@ mod house;
 mod idempotency;
 mod legacy;
 mod lists;
+mod measured;
 mod others;
 mod preview;
 mod public;

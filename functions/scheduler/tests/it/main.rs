@@ -9,5 +9,6 @@ mod announced;
 mod crashes;
 mod faults;
 mod many;
+mod measured;
 mod races;
 mod settings;

@@ -13,6 +13,7 @@ mod endpoints;
 mod failing;
 mod flood;
 mod health;
+mod measured;
 mod misbehaving;
 mod neighbours;
 mod pace;

@@ -13,6 +13,7 @@ mod endpoint_notice;
 mod endpoints;
 mod faults;
 mod http;
+mod measured;
 mod notice;
 mod quotas;
 mod refused_notices;

@@ -52,6 +52,8 @@ fn problem(headers: &http::HeaderMap, text: &str) -> Value {
     assert_eq!(headers["content-type"], "application/problem+json");
     let problem: Value = serde_json::from_str(text).unwrap();
     assert_eq!(problem["requestId"].as_str().unwrap(), headers[REQUEST_ID].to_str().unwrap());
+    let trace = format!("Root={}", problem["traceId"].as_str().unwrap());
+    assert!(boot::trace::root(&trace).is_some(), "{trace}");
     problem
 }
 
@@ -141,16 +143,18 @@ async fn no_answer_is_kept_guessed_at_or_framed() {
 #[tokio::test]
 async fn a_clients_own_request_id_is_not_taken() {
     let forged = "0190f6d2c0de7abc8def0123456789ab";
+    let traced = "1-67891233-abcdef012345678912345678";
     let request = Request::builder()
         .uri("/nowhere")
         .header(REQUEST_ID, forged)
         .header("x-amzn-requestid", forged)
-        .header("x-amzn-trace-id", format!("Root={forged}"))
+        .header("x-amzn-trace-id", format!("Root={traced}"))
+        .header("traceparent", format!("00-{forged}-53995c3f42cd8ad8-01"))
         .header("x-correlation-id", forged);
     let (_, headers, text) = send(request, Body::empty()).await;
     assert_ne!(headers[REQUEST_ID], forged);
     assert_eq!(headers.get_all(REQUEST_ID).iter().count(), 1);
-    assert!(!text.contains(forged), "{text}");
+    assert!(!text.contains(forged) && !text.contains(traced), "{text}");
     assert_ne!(problem(&headers, &text)["requestId"], forged);
 }
 
@@ -291,4 +295,37 @@ async fn no_line_of_the_log_has_a_key_that_stood_in_the_path() {
         "{log}"
     );
     assert!(!log.contains(&secret), "{log}");
+}
+
+#[tokio::test]
+async fn lambda_tells_the_trace_and_what_is_no_trace_is_not_taken() {
+    let traced = "1-67891233-abcdef012345678912345678";
+    for (header, taken) in
+        [(format!("Root={traced};Parent=53995c3f42cd8ad8;Sampled=1"), true), ("Root=<b>".to_owned(), false)]
+    {
+        let mut context = lambda_http::Context::default();
+        context.xray_trace_id = Some(header);
+        let request = Request::builder().uri("/nowhere").body(lambda_http::Body::Empty).unwrap();
+        let request = lambda_http::RequestExt::with_lambda_context(request, context);
+        let answer = app().call(request).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        assert_eq!(problem(&parts.headers, &text)["traceId"] == traced, taken);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_tells_of_errors_alone_has_the_ids_too() {
+    let paper = Paper::default();
+    let writer = paper.clone();
+    let log =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(log.finish());
+    let (_, headers, text) = get_path("/boom").await;
+    let problem = problem(&headers, &text);
+    let log = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("a handler panicked"), "{log}");
+    for id in ["requestId", "traceId"] {
+        assert!(log.contains(problem[id].as_str().unwrap()), "{id}: {log}");
+    }
 }

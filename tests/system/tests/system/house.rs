@@ -224,7 +224,7 @@ impl Reply {
         assert_eq!(doc["status"], status, "{what}");
         assert_eq!(doc["message"], doc["detail"], "{what}");
         assert_eq!(doc["requestId"], self.headers["x-request-id"].to_str().unwrap(), "{what}");
-        for member in ["type", "title", "detail", "requestId"] {
+        for member in ["type", "title", "detail", "requestId", "traceId"] {
             assert!(doc[member].as_str().is_some_and(|text| !text.is_empty()), "{what}: {member} of {doc}");
         }
         doc["errors"][0]["pointer"].as_str()

@@ -23,6 +23,7 @@ mod events;
 mod hostile;
 mod invariants;
 mod kill;
+mod observed;
 mod openapi;
 mod schedules;
 mod silence;

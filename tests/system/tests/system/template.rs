@@ -1,5 +1,6 @@
 //! template.yaml against the lists that the code keeps of what it needs.
 
+mod alarms;
 mod calls;
 mod documented;
 mod functions;

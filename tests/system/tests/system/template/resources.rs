@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use domain::life::{MISSED_AFTER, READ_AHEAD};
 use queue::topology::{self, Queue};
 use serde_yaml_ng::Value;
 use store::schema;
@@ -36,60 +35,6 @@ fn queues_are_set_as_the_code_sets_them() {
         });
         assert_eq!(redrive, queue.redrive, "{name}");
     }
-}
-
-#[test]
-fn a_message_can_neither_expire_unnoticed_nor_before_it_is_dealt_with_as_dead() {
-    let template = Template::read();
-    let alarms = template.of_type("AWS::CloudWatch::Alarm");
-    let alarm = |name: &str, metric: &str| {
-        let all = alarms.iter().map(|alarm| &template.resource(alarm).unwrap()["Properties"]);
-        let mut fitting = all.filter(|alarm| {
-            let dimension = &list(&alarm["Dimensions"])[0];
-            text(&alarm["MetricName"]) == metric
-                && tag(&dimension["Value"]) == ("!GetAtt", format!("{name}.QueueName").as_str())
-        });
-        let found = fitting.next().unwrap_or_else(|| panic!("no alarm on the {metric} of {name}"));
-        assert_eq!(
-            text(&found["TreatMissingData"]),
-            "notBreaching",
-            "{name}: SQS tells nothing of idle queues"
-        );
-        seconds(&found["Threshold"])
-    };
-    for (name, queue) in QUEUES.into_iter().filter(|(_, queue)| queue.name.starts_with("jobs-")) {
-        assert!(alarm(name, "ApproximateAgeOfOldestMessage") * 10 <= queue.retention, "{name}");
-        assert!(queue.redrive.is_none() || queue.retention < topology::JOBS_DLQ.retention, "{name}");
-    }
-    assert_eq!(alarm("WebhooksDlq", "ApproximateNumberOfMessagesVisible").as_secs(), 0, "nothing drains it");
-}
-
-#[test]
-fn somebody_hears_of_ticks_that_fail_and_of_none_at_all() {
-    let template = Template::read();
-    let alarm = |metric: &str| {
-        let alarms = template.of_type("AWS::CloudWatch::Alarm").into_iter();
-        let mut fitting = alarms.filter_map(|name| {
-            let alarm = template.resource(&name)?["Properties"].clone();
-            let of = tag(&list(&alarm["Dimensions"])[0]["Value"]) == ("!Ref", "SchedulerFunction");
-            (of && text(&alarm["MetricName"]) == metric).then_some(alarm)
-        });
-        fitting.next().unwrap_or_else(|| panic!("no alarm on the {metric} of the scheduler"))
-    };
-    let (errors, invocations) = (alarm("Errors"), alarm("Invocations"));
-    let bounds = |alarm: &Value| (text(&alarm["ComparisonOperator"]).to_owned(), alarm["Threshold"].as_u64());
-    assert_eq!(bounds(&errors), ("GreaterThanThreshold".to_owned(), Some(0)));
-    assert_eq!(bounds(&invocations), ("LessThanThreshold".to_owned(), Some(1)));
-    assert_eq!(text(&invocations["TreatMissingData"]), "breaching", "no invocation makes no metric");
-    for alarm in [&errors, &invocations] {
-        assert_eq!((text(&alarm["Namespace"]), text(&alarm["Statistic"])), ("AWS/Lambda", "Sum"));
-        let told =
-            seconds(&alarm["Period"]) * u32::try_from(alarm["EvaluationPeriods"].as_u64().unwrap()).unwrap();
-        assert!(told <= MISSED_AFTER, "before an occurrence counts as missed");
-    }
-    let failing =
-        seconds(&errors["Period"]) * u32::try_from(errors["EvaluationPeriods"].as_u64().unwrap()).unwrap();
-    assert!(failing >= READ_AHEAD, "what the ticks before have announced is not late yet");
 }
 
 #[test]
