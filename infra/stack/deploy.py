@@ -6,8 +6,10 @@
 The template is what transform.py says; FOLDER has what cargo-lambda built (nightjar-<function>/bootstrap). What follows
 are the stack's parameters, over those of parameters.json. A stack of that name that exists already is updated. Says the stack's outputs as JSON.
 
-Two things are done here that AWS does by itself: ministack makes no routes of an HTTP API's OpenAPI document, so they are
-made from it; and each function is told its name and where the ledger is, so that its calls can be told from others'.
+What differs from a deployment to AWS: ministack makes no routes of an HTTP API's OpenAPI document, so they are made from
+it here; it has no CodeDeploy and no alarms on
+several metrics, so an alias moves to a new version at once and infra/observability.yaml is left out; and each function is told its name and where the
+ledger is, so that its calls can be told from others'.
 """
 
 import argparse
@@ -28,6 +30,8 @@ BUCKET = "code"
 HERE = pathlib.Path(__file__).resolve().parent
 METHODS = ("get", "post", "put", "patch", "delete", "options", "head")
 SECONDS = 120
+# Deployments step by step, and the stack of dashboard and alarms, for its alarms count with several metrics.
+NOT_THERE = ("AWS::CodeDeploy::", "AWS::CloudFormation::Stack")
 
 
 def client(service, engine):
@@ -44,10 +48,10 @@ def client(service, engine):
 def zipped(bootstrap):
     """The one file that a function of a custom runtime is."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(packed, "w") as archive:
         entry = zipfile.ZipInfo("bootstrap")
         entry.external_attr = 0o755 << 16
-        archive.writestr(entry, bootstrap.read_bytes(), zipfile.ZIP_DEFLATED)
+        archive.writestr(entry, bootstrap.read_bytes())
     return packed.getvalue()
 
 
@@ -62,31 +66,30 @@ def upload(s3, template, code):
         key = function["Properties"]["Code"]["S3Key"]
         name = pathlib.PurePath(key).stem
         s3.put_object(Bucket=BUCKET, Key=key, Body=zipped(code / f"nightjar-{name}" / "bootstrap"))
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::CloudFormation::Stack":
-            nested = resource["Properties"]["TemplateURL"]
-            s3.put_object(Bucket=BUCKET, Key=nested, Body=(HERE.parent.parent / nested).read_bytes())
 
 
-def adapted(template, engine, ledger):
-    """The ledger and the name for each function, and where the nested pieces were put."""
+def adapted(template, ledger):
+    """The ledger and the name for each function; without what ministack does not have."""
+    resources = template["Resources"]
+    for name in [name for name, one in resources.items() if one["Type"].startswith(NOT_THERE)]:
+        del resources[name]
+    for resource in resources.values():
+        resource.pop("UpdatePolicy", None)
     for function in functions(template):
         properties = function["Properties"]
         name = pathlib.PurePath(properties["Code"]["S3Key"]).stem
         variables = properties.setdefault("Environment", {}).setdefault("Variables", {})
         variables.update(AWS_ENDPOINT_URL=f"http://127.0.0.1:{ledger}", AWS_SDK_UA_APP_ID=name)
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::CloudFormation::Stack":
-            nested = resource["Properties"]["TemplateURL"]
-            resource["Properties"]["TemplateURL"] = f"http://127.0.0.1:{engine}/{BUCKET}/{nested}"
     return template
 
 
-def deploy(cloud, name, template, parameters):
+def deploy(cloud, s3, engine, name, template, parameters):
+    # From a bucket, as `sam deploy` does: it is too large to go along with the call.
+    s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
     exists = any(stack["StackName"] == name for stack in cloud.describe_stacks()["Stacks"])
     asked = dict(
         StackName=name,
-        TemplateBody=json.dumps(template),
+        TemplateURL=f"http://127.0.0.1:{engine}/{BUCKET}/template.json",
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
@@ -105,10 +108,9 @@ def deploy(cloud, name, template, parameters):
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def function_of(uri):
-    """The logical id of the function that an integration's URI leads to."""
-    text = json.dumps(uri)
-    return text.split("${", 3)[-1].split("}")[0].split(".")[0]
+def alias_of(uri):
+    """The logical id of the alias that an integration's URI leads to."""
+    return uri["Fn::Sub"][1]["Alias"]["Ref"]
 
 
 def lead(gateway, cloud, stack, template):
@@ -126,16 +128,16 @@ def lead(gateway, cloud, stack, template):
             key = f"{method.upper()} {path}"
             if key in known:
                 continue
-            function = function_of(integration["uri"])
-            if function not in targets:
+            alias = alias_of(integration["uri"])
+            if alias not in targets:
                 made = gateway.create_integration(
                     ApiId=api_id,
                     IntegrationType="AWS_PROXY",
-                    IntegrationUri=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{resources[function]}",
+                    IntegrationUri=resources[alias],
                     PayloadFormatVersion=integration["payloadFormatVersion"],
                 )
-                targets[function] = f"integrations/{made['IntegrationId']}"
-            gateway.create_route(ApiId=api_id, RouteKey=key, Target=targets[function])
+                targets[alias] = f"integrations/{made['IntegrationId']}"
+            gateway.create_route(ApiId=api_id, RouteKey=key, Target=targets[alias])
     return api_id
 
 
@@ -159,16 +161,17 @@ def main():
     said.add_argument("parameters", nargs="*", metavar="Name=Value")
     asked = said.parse_args()
     template = json.loads(asked.template.read_text(encoding="utf-8"))
-    upload(client("s3", asked.engine), template, asked.code)
-    template = adapted(template, asked.engine, asked.ledger)
+    s3 = client("s3", asked.engine)
+    upload(s3, template, asked.code)
+    template = adapted(template, asked.ledger)
     cloud = client("cloudformation", asked.engine)
     parameters = json.loads((HERE / "parameters.json").read_text(encoding="utf-8"))
     parameters.update(one.split("=", 1) for one in asked.parameters)
-    outputs = deploy(cloud, asked.stack, template, parameters)
+    outputs = deploy(cloud, s3, asked.engine, asked.stack, template, parameters)
     api = lead(client("apigatewayv2", asked.engine), cloud, asked.stack, template)
     door = urllib.request.Request(
         f"http://127.0.0.1:{asked.door}/-/api",
-        data=f"{api}.execute-api.localhost:{asked.engine}".encode(),
+        data=f"/_aws/execute-api/{api}/$default".encode(),
         method="PUT",
     )
     urllib.request.urlopen(door).close()

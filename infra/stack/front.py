@@ -4,8 +4,8 @@
 
 - The ledger is the endpoint that the functions call. It writes down each call, a JSON line each, and passes it on.
   Which function calls it hears from the application id in the User-Agent (AWS_SDK_UA_APP_ID).
-- The door is the API at a plain address: API Gateway tells its APIs apart by their host names. Which API it leads to it is
-  told once by a PUT to /-/api, whose body is the API's host.
+- The door is the API at the root of an address, as API Gateway's is; ministack has it below a path. Which path that is it
+  is told once by a PUT to /-/api.
 - The hook takes whatever it is sent: the deployment's own webhooks go there.
 """
 
@@ -60,15 +60,13 @@ class Passing(Quiet):
     engine = 0
     kept = threading.local()
 
-    def pass_on(self, body, host=None):
+    def pass_on(self, body, below=""):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-        if host:
-            headers["Host"] = host
         for attempt in range(2):
             connection = getattr(self.kept, "connection", None) or http.client.HTTPConnection("127.0.0.1", self.engine)
             self.kept.connection = connection
             try:
-                connection.request(self.command, self.path, body, headers)
+                connection.request(self.command, below + self.path, body, headers)
                 answer = connection.getresponse()
                 return self.answer(answer.status, answer.getheaders(), answer.read())
             except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest):
@@ -102,15 +100,15 @@ class Ledger(Passing):
 
 
 class Door(Passing):
-    host = None
+    below = None
 
     def take(self, body):
         if self.path == "/-/api" and self.command == "PUT":
-            Door.host = body.decode()
+            Door.below = body.decode()
             return self.answer(204, [], b"")
-        if Door.host is None:
+        if Door.below is None:
             return self.answer(503, [], b"no API has been named yet")
-        return self.pass_on(body, Door.host)
+        return self.pass_on(body, Door.below)
 
 
 class Hook(Quiet):
