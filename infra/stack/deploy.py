@@ -112,6 +112,13 @@ def deploy(cloud, s3, engine, name, template, parameters):
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
+def verify(ses, address):
+    """Whom mail comes from has to be known before, there as in AWS."""
+    known = {one["IdentityName"] for one in ses.list_email_identities()["EmailIdentities"]}
+    if address not in known:
+        ses.create_email_identity(EmailIdentity=address)
+
+
 def alias_of(uri):
     """The logical id of the alias that an integration's URI leads to."""
     return uri["Fn::Sub"][1]["Alias"]["Ref"]
@@ -171,6 +178,7 @@ def main():
     cloud = client("cloudformation", asked.engine)
     parameters = json.loads((HERE / "parameters.json").read_text(encoding="utf-8"))
     parameters.update(one.split("=", 1) for one in asked.parameters)
+    verify(client("sesv2", asked.engine), parameters["MailFrom"])
     outputs = deploy(cloud, s3, asked.engine, asked.stack, template, parameters)
     api = lead(client("apigatewayv2", asked.engine), cloud, asked.stack, template)
     door = urllib.request.Request(

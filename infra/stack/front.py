@@ -1,12 +1,12 @@
 """What stands in front of ministack while the system tests run against it.
 
-    python infra/stack/front.py --engine PORT --door PORT --ledger PORT --hook PORT --calls FILE
+    python infra/stack/front.py --engine PORT --door PORT --ledger PORT --calls FILE
 
-- The ledger is the endpoint that the functions call. It writes down each call, a JSON line each, and passes it on.
+- The ledger is the endpoint that the functions call. It writes down each call, a JSON line each, and passes it on, or
+  answers it where ministack does not know it (the moving of dead letters).
   Which function calls it hears from the application id in the User-Agent (AWS_SDK_UA_APP_ID).
 - The door is the API at the root of an address, as API Gateway's is; ministack has it below a path. Which path that is it
   is told once by a PUT to /-/api.
-- The hook takes whatever it is sent: the deployment's own webhooks go there.
 """
 
 import argparse
@@ -96,7 +96,33 @@ class Ledger(Passing):
         with self.lock:
             self.file.write(json.dumps(line) + "\n")
             self.file.flush()
-        self.pass_on(body)
+        if line["target"] == "AmazonSQS.ListMessageMoveTasks":
+            return self.tell({"Results": []})
+        if line["target"] == "AmazonSQS.StartMessageMoveTask":
+            self.move(said["SourceArn"], said["DestinationArn"])
+            return self.tell({"TaskHandle": "moved"})
+        return self.pass_on(body)
+
+    def tell(self, said):
+        self.answer(200, [("Content-Type", "application/x-amz-json-1.0")], json.dumps(said).encode())
+
+    def move(self, source, destination):
+        """What StartMessageMoveTask does, which ministack does not know, at once and to the end."""
+        source, destination = (f"http://127.0.0.1:{self.engine}/{arn.split(':')[4]}/{arn.split(':')[5]}"
+                               for arn in (source, destination))
+        while messages := self.ask("ReceiveMessage", QueueUrl=source, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                self.ask("SendMessage", QueueUrl=destination, MessageBody=message["Body"])
+                self.ask("DeleteMessage", QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
+
+    def ask(self, operation, **said):
+        connection = http.client.HTTPConnection("127.0.0.1", self.engine)
+        headers = {name: self.headers[name] for name in ("Authorization", "X-Amz-Date") if name in self.headers}
+        headers |= {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{operation}"}
+        connection.request("POST", "/", json.dumps(said), headers)
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+        return answer
 
 
 class Door(Passing):
@@ -111,11 +137,6 @@ class Door(Passing):
         return self.pass_on(body, Door.below)
 
 
-class Hook(Quiet):
-    def take(self, body):
-        self.answer(204, [], b"")
-
-
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -123,14 +144,14 @@ class Server(http.server.ThreadingHTTPServer):
 
 def main():
     said = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("engine", "door", "ledger", "hook"):
+    for name in ("engine", "door", "ledger"):
         said.add_argument(f"--{name}", type=int, required=True)
     said.add_argument("--calls", required=True)
     asked = said.parse_args()
     Passing.engine = asked.engine
     Ledger.file = open(asked.calls, "a", encoding="utf-8")
     servers = [Server(("127.0.0.1", port), kind)
-               for port, kind in ((asked.door, Door), (asked.ledger, Ledger), (asked.hook, Hook))]
+               for port, kind in ((asked.door, Door), (asked.ledger, Ledger))]
     threads = [threading.Thread(target=server.serve_forever) for server in servers]
     for thread in threads:
         thread.start()

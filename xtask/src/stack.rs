@@ -49,7 +49,6 @@ struct Stage<'a> {
     engine: SocketAddr,
     ledger: SocketAddr,
     door: SocketAddr,
-    hook: SocketAddr,
     _running: [Running; 2],
 }
 
@@ -66,8 +65,8 @@ impl<'a> Stage<'a> {
         let file = fs::File::create(&template).map_err(Failure::while_(template.display()))?;
         run(tools.tool("python").arg("infra/stack/transform.py").stdout(file))?;
 
-        let [engine, ledger, door, hook] = [(); 4].map(|()| http::free_address());
-        let (engine, ledger, door, hook) = (engine?, ledger?, door?, hook?);
+        let [engine, ledger, door] = [(); 3].map(|()| http::free_address());
+        let (engine, ledger, door) = (engine?, ledger?, door?);
         let mut command = stand_in.tool("ministack");
         command
             .env_remove("AWS_ENDPOINT_URL")
@@ -81,12 +80,12 @@ impl<'a> Stage<'a> {
         let engine_runs = begin(&mut command, &folder, "ministack", engine)?;
         let mut command = stand_in.tool("python");
         command.arg("infra/stack/front.py").arg("--calls").arg(calls.join("stack.jsonl"));
-        for (name, address) in [("engine", engine), ("door", door), ("ledger", ledger), ("hook", hook)] {
+        for (name, address) in [("engine", engine), ("door", door), ("ledger", ledger)] {
             command.args([format!("--{name}"), address.port().to_string()]);
         }
         let front_runs = begin(&mut command, &folder, "front", door)?;
         let _running = [engine_runs, front_runs];
-        Ok(Self { stand_in, folder, template, calls, engine, ledger, door, hook, _running })
+        Ok(Self { stand_in, folder, template, calls, engine, ledger, door, _running })
     }
 
     /// The command that deploys; what is added to it changes parameters.
@@ -97,7 +96,6 @@ impl<'a> Stage<'a> {
         for (name, address) in [("engine", self.engine), ("ledger", self.ledger), ("door", self.door)] {
             command.args([format!("--{name}"), address.port().to_string()]);
         }
-        command.arg(format!("WebhookUrl=http://{}/hook", self.hook));
         command
     }
 

