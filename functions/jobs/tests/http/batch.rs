@@ -25,7 +25,9 @@ async fn each_job_has_its_own_outcome() {
     for (index, result) in results.iter().enumerate() {
         assert_eq!(result["index"], index);
         assert_eq!(result["job"].is_object(), result["status"] == 201, "{result}");
-        assert_eq!(result["error"]["requestId"].is_string(), result["status"] != 201, "{result}");
+        for id in ["requestId", "traceId"] {
+            assert_eq!(result["error"][id].is_string(), result["status"] != 201, "{result}");
+        }
     }
     assert_eq!(results[0]["job"]["status"], "running");
     assert_eq!(results[1]["error"]["errors"][1]["pointer"], "/taskName");

@@ -107,7 +107,7 @@ impl House {
         if parts.status.is_client_error() || parts.status.is_server_error() {
             assert_eq!(parts.headers["content-type"], "application/problem+json", "{body}");
             assert_eq!(body["status"], parts.status.as_u16());
-            assert!(body["requestId"].is_string(), "{body}");
+            assert!(body["requestId"].is_string() && body["traceId"].is_string(), "{body}");
         }
         Reply { status: parts.status, headers: parts.headers, body }
     }

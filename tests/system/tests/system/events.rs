@@ -233,6 +233,7 @@ fn forget_request(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(forget_request),
         Value::Object(members) => {
             members.remove("requestId");
+            members.remove("traceId");
             members.remove("durationMs");
             members.values_mut().for_each(forget_request);
         }
