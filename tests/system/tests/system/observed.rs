@@ -145,7 +145,7 @@ async fn every_line_about_a_call_has_its_ids_and_a_problem_has_the_same() {
         }
         assert!(line.to_string().len() < 450, "each byte is billed: {line}");
     }
-    assert!(of_requests > 5 && of_records > 3, "{of_requests} {of_records}");
+    assert!(of_requests > 5 && of_records >= 3, "{of_requests} {of_records}");
     watched.process.stop();
 }
 
