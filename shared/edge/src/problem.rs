@@ -54,7 +54,7 @@ pub struct Document {
     /// Name it when you ask about this problem; the log has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
-    /// What followed from the request has it in the log as well, in whichever function.
+    /// The trace that the request is part of, in X-Ray; the log has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
     /// The same as `detail`, for clients that look here.
