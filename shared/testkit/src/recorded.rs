@@ -44,6 +44,7 @@ impl Recorded {
 }
 
 /// What is measured is whole and not negative.
+#[allow(clippy::panic, reason = "a test that measures parts of a millisecond has failed")]
 fn whole(value: f64) -> u64 {
     let text = format!("{value}");
     text.parse().unwrap_or_else(|_| panic!("{text} is no whole number"))
