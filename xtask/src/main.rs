@@ -52,7 +52,7 @@ enum Task {
     },
     /// Installs the tools of infra/requirements.txt to target/venv, if they are not there
     Venv,
-    /// Checks template.yaml with cfn-lint, the serverless rules and `sam validate --lint`
+    /// Checks template.yaml with cfn-lint, the serverless rules, `sam validate --lint` and checkov
     Template,
     /// Deploys template.yaml to a stand-in for AWS on this machine, with the real binaries, and runs the system tests there
     TestStack,

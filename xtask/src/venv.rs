@@ -57,6 +57,11 @@ pub(crate) fn stack_venv() -> Result<Venv, Failure> {
     install("infra/stack/requirements.txt", "stack-venv")
 }
 
+/// And for checkov, which wants others again.
+pub(crate) fn checkov_venv() -> Result<Venv, Failure> {
+    install("infra/stack/requirements-checkov.txt", "checkov-venv")
+}
+
 fn install(list: &str, folder: &str) -> Result<Venv, Failure> {
     let wanted = root().join(list);
     let list = fs::read(&wanted).map_err(Failure::while_(list))?;
