@@ -25,6 +25,7 @@ mod invariants;
 mod kill;
 mod observed;
 mod openapi;
+mod pipeline;
 mod schedules;
 mod silence;
 mod simulation;

@@ -106,7 +106,8 @@ fn a_deployment_publishes_versions_and_moves_every_alias_under_the_same_alarms()
     let [condition, ringing, without] = list(&alarms.value) else { panic!("{alarms:?}") };
     assert_eq!(text(condition), "AlarmsRollBack");
     assert_eq!(texts(without), ["AWS::NoValue"]);
-    assert!(!texts(ringing).is_empty());
+    let outputs = ["Http", "Queues"].map(|end| format!("Observability.Outputs.RollbackAlarm{end}"));
+    assert_eq!(texts(ringing), outputs);
     for function in &FUNCTIONS {
         let properties = template.function(function);
         for own in ["AutoPublishAlias", "DeploymentPreference"] {
