@@ -34,9 +34,7 @@ fn plain() -> Result<Vec<PathBuf>, Failure> {
 
 /// template.yaml as the SAM translator hands it to CloudFormation, in a file.
 fn transformed(tools: &Venv) -> Result<PathBuf, Failure> {
-    let folder = target().join("stack");
-    fs::create_dir_all(&folder).map_err(Failure::while_(folder.display()))?;
-    let path = folder.join("template.json");
+    let path = target().join("template.json");
     let file = fs::File::create(&path).map_err(Failure::while_(path.display()))?;
     run(tools.tool("python").arg("infra/stack/transform.py").stdout(file))?;
     Ok(path)

@@ -41,5 +41,5 @@ fn compose_lets_this_machine_in_and_nobody_else() {
     let compose = file("compose.yaml");
     assert!(compose.contains("ports: [\"127.0.0.1:3000:3000\"]"));
     assert!(compose.contains("volumes: [\"data:/data\"]"));
-    assert!(compose.contains("EGRESS_ALLOW: 127.0.0.0/8\n"));
+    assert!(compose.contains("EGRESS_ALLOW: 127.0.0.0/8,::1/128\n"));
 }
