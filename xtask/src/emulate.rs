@@ -12,12 +12,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::shell::{Failure, run, target, variable};
+use crate::lambda;
+use crate::shell::{Failure, target};
+use crate::tidy::FUNCTIONS;
 use crate::venv::{Venv, venv};
-
-/// Every function.
-const FUNCTIONS: [&str; 8] =
-    ["auth", "jobs", "run", "endpoints", "worker", "webhook", "deadletter", "scheduler"];
 
 /// Builds the functions as SAM would, and walks a job through them.
 pub(crate) fn emulate() -> Result<(), Failure> {
@@ -28,16 +26,9 @@ pub(crate) fn emulate() -> Result<(), Failure> {
     walk::walk(&emulator, &engine)
 }
 
-/// Builds all functions with cargo-lambda for this machine's own processor; the binaries need not be fast.
+/// Builds all functions for this machine's own processor; the binaries need not be fast.
 pub(crate) fn build(tools: &Venv) -> Result<(), Failure> {
-    let mut command = crate::shell::program(variable("CARGO").unwrap_or_else(|| "cargo".into()));
-    tools.enter(&mut command);
-    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    command.args(["lambda", "build", "--locked", "--profile", "emulate", "--target", &triple]);
-    for function in FUNCTIONS {
-        command.args(["--package", function]);
-    }
-    run(&mut command)
+    lambda::build(tools, &["--profile", "emulate"], FUNCTIONS.iter().copied())
 }
 
 /// The emulator that comes with the SAM CLI, as a copy that may be run.

@@ -2,10 +2,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal talks to the terminal")]
 
+mod bench;
 mod ci;
 mod crash_points;
 mod emulate;
 mod iam;
+mod lambda;
 mod local;
 mod mutants;
 mod openapi;
@@ -24,8 +26,6 @@ mod venv;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::shell::{Failure, cargo};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks")]
@@ -70,7 +70,7 @@ enum Task {
     Schemathesis(Passed),
     /// Walks through a deployment as a user does: registers, runs a job with a webhook to its end, and leaves
     Smoke(smoke::Smoke),
-    /// Measures a release build; what follows goes to the benchmark
+    /// Measures a release build, or, with `cold`, the functions' cold starts; what follows goes to the benchmark
     Bench(Passed),
 }
 
@@ -98,7 +98,7 @@ fn main() -> ExitCode {
         Task::Mutants(asked) => mutants::mutants(&asked),
         Task::Schemathesis(passed) => schemathesis::schemathesis(&passed.args),
         Task::Smoke(asked) => smoke::smoke(&asked),
-        Task::Bench(passed) => bench(&passed.args),
+        Task::Bench(passed) => bench::bench(&passed.args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,10 +107,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn bench(args: &[String]) -> Result<(), Failure> {
-    // The benchmark starts the system's binary, which stands beside its own.
-    shell::run(cargo().args(["build", "--release", "--package", "local", "--package", "bench", "--bins"]))?;
-    shell::replace(shell::program(shell::target().join("release/bench")).args(args))
 }

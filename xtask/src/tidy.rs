@@ -6,6 +6,7 @@ mod sources;
 
 use cargo_metadata::MetadataCommand;
 
+pub(crate) use self::rooms::FUNCTIONS;
 use crate::mutants;
 use crate::shell::{Failure, root};
 
