@@ -17,12 +17,11 @@ use axum::Router;
 use axum::routing::{get, post};
 use boot::clients::Clients;
 use boot::{Ambient, SecretCache, Vars};
-use edge::{HasSessions, Sessions};
+use edge::described::DescribedRouter;
+use edge::{HasSessions, Sessions, routes};
 use queue::JobQueues;
 use store::Store;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -98,7 +97,7 @@ impl App {
 
 /// The routes.
 pub fn routes(app: App) -> Router {
-    described().with_state(app).into()
+    described().into_router().with_state(app)
 }
 
 /// What the canonical routes say of themselves.
@@ -106,8 +105,8 @@ pub fn openapi() -> OpenApi {
     described().into_openapi()
 }
 
-fn described() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn described() -> DescribedRouter<App> {
+    DescribedRouter::default()
         .routes(routes!(register::register))
         .routes(routes!(login::login))
         .routes(routes!(session::logout))

@@ -23,12 +23,11 @@ use boot::config::ConfigError;
 use boot::{Ambient, SecretCache, Vars, Vault};
 use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
-use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions};
+use edge::described::DescribedRouter;
+use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions, routes};
 use queue::{QueueError, WebhookQueues};
 use store::Store;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -112,7 +111,7 @@ impl fmt::Debug for App {
 
 /// The routes.
 pub fn routes(app: App) -> Router {
-    described().with_state(app).into()
+    described().into_router().with_state(app)
 }
 
 /// What the routes say of themselves.
@@ -120,8 +119,8 @@ pub fn openapi() -> OpenApi {
     described().into_openapi()
 }
 
-fn described() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn described() -> DescribedRouter<App> {
+    DescribedRouter::default()
         .routes(routes!(create::create, read::list))
         .routes(routes!(read::one, change::change, delete::delete))
         .routes(routes!(rotate::rotate))

@@ -2,12 +2,12 @@
 
 use axum::Router;
 use axum::routing::{delete as remove, get, post};
+use edge::described::DescribedRouter;
+use edge::routes;
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::create::NewJobBody;
 use crate::{
@@ -47,7 +47,7 @@ pub const ROUTES: &[(&str, &str)] = &[
 
 /// The routes. A path's other names lead to the same handler and are told of in its description.
 pub fn routes(app: App) -> Router {
-    described().with_state(app).into()
+    described().into_router().with_state(app)
 }
 
 /// What the routes say of themselves.
@@ -62,8 +62,8 @@ pub fn openapi() -> OpenApi {
     own
 }
 
-fn described() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
+fn described() -> DescribedRouter<App> {
+    DescribedRouter::default()
         .routes(routes!(create::create, list::list))
         .routes(routes!(batch::create_all))
         .routes(routes!(read::one, change::put, change::patch, delete::delete))

@@ -16,13 +16,12 @@ use boot::{Ambient, SecretCache, Vars};
 use domain::id::JobId;
 use domain::job::Job;
 use domain::life::Present;
+use edge::described::DescribedRouter;
 use edge::rate::{Limit, Standing};
-use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions};
+use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions, routes};
 use queue::{DeadLetters, JobQueues, QueueError, WebhookQueues};
 use store::{Replaced, Store};
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -107,7 +106,7 @@ impl App {
 
 /// The routes.
 pub fn routes(app: App) -> Router {
-    described().with_state(app).into()
+    described().into_router().with_state(app)
 }
 
 /// What the routes say of themselves.
@@ -115,8 +114,8 @@ pub fn openapi() -> OpenApi {
     described().into_openapi()
 }
 
-fn described() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+fn described() -> DescribedRouter<App> {
+    DescribedRouter::default()
         .routes(routes!(start::run))
         .route("/run-job/{id}", post(start::run))
         .routes(routes!(start::rerun))

@@ -71,7 +71,7 @@ impl Worker {
         let [high, medium, low] = config.job_queues.clone();
         let options = egress::Options { allow: config.egress_allow.clone(), ..egress::Options::default() };
         let store = Store::new(clients.dynamodb(), &config.table).with_shards(config.shards);
-        let mailer = Ses::new(clients.ses(), config.mail_from.clone());
+        let mailer = Ses::new(clients.clone(), config.mail_from.clone());
         let quota = Quota::new(store.clone(), "mail", config.mail_rate_max, DAY);
         let world = World {
             outbound: Arc::new(Guarded(egress::Client::new(options))),

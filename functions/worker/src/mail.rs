@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use boot::Ambient;
+use boot::clients::Clients;
 use domain::id::UserId;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,13 +20,14 @@ pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 /// Sends e-mail from one address, if it was told which.
 #[derive(Clone)]
 pub(crate) struct Ses {
-    client: Client,
+    /// Asked for the one of SES when there is mail: few starts of a worker send any.
+    clients: Clients,
     from: Option<String>,
 }
 
 impl Ses {
-    pub(crate) fn new(client: Client, from: Option<String>) -> Self {
-        Self { client, from }
+    pub(crate) fn new(clients: Clients, from: Option<String>) -> Self {
+        Self { clients, from }
     }
 
     /// Says who the mail is from, if it could be sent at all.
@@ -49,7 +50,8 @@ impl Ses {
             .set_bcc_addresses(texts(&mail.bcc))
             .build();
         let sent = self
-            .client
+            .clients
+            .ses()
             .send_email()
             .from_email_address(from)
             .destination(destination)

@@ -14,10 +14,20 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-/// The clients of one process; each is made when it is asked for.
+/// The clients of one process; each is made when it is first asked for. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Clients {
     config: SdkConfig,
+    made: Arc<Made>,
+}
+
+/// The clients that were asked for: to make one reads the list of all regions anew.
+#[derive(Debug, Default)]
+struct Made {
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
+    ses: OnceLock<aws_sdk_sesv2::Client>,
+    secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
 }
 
 impl Clients {
@@ -30,12 +40,12 @@ impl Clients {
             .http_client(WhenNeeded::default())
             .timeout_config(timeouts())
             .retry_config(RetryConfig::standard());
-        Self { config: loader.load().await }
+        Self { config: loader.load().await, made: Arc::default() }
     }
 
     /// From a configuration that exists: the engine inside this process, or a test's connector.
     pub fn from_config(config: &SdkConfig) -> Self {
-        Self { config: config.clone() }
+        Self { config: config.clone(), made: Arc::default() }
     }
 
     /// The configuration that they share.
@@ -45,23 +55,27 @@ impl Clients {
 
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.config)
+        self.made.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config)).clone()
     }
 
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.config)
+        self.made.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.config)).clone()
     }
 
     /// SES. It makes each call once: SES cannot tell a call that is repeated from a second e-mail.
     pub fn ses(&self) -> aws_sdk_sesv2::Client {
-        let once = aws_sdk_sesv2::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
-        aws_sdk_sesv2::Client::from_conf(once.build())
+        let make = || {
+            let config = aws_sdk_sesv2::config::Builder::from(&self.config);
+            aws_sdk_sesv2::Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
+        };
+        self.made.ses.get_or_init(make).clone()
     }
 
     /// Secrets Manager.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::new(&self.config)
+        let make = || aws_sdk_secretsmanager::Client::new(&self.config);
+        self.made.secrets_manager.get_or_init(make).clone()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod code;
 pub mod cors;
 pub mod credentials;
 pub mod cursor;
+pub mod described;
 pub mod if_match;
 pub mod openapi;
 pub mod path;

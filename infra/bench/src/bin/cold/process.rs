@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Start {
     pub(crate) to_poll: Duration,
     pub(crate) to_answer: Duration,
+    /// How long it had been on a processor by its first poll.
+    pub(crate) spent: Duration,
     /// The most memory that was resident by then, in bytes: files that are mapped count too.
     pub(crate) resident: u64,
 }
@@ -47,7 +49,7 @@ pub(crate) async fn start(program: &Path, subject: &Subject, stage: &Stage) -> R
         .stderr(std::fs::File::options().append(true).open(&log)?)
         .kill_on_drop(true);
     let callers = stage.door().knock().await?;
-    let mut act = Act { runtime, certificates, callers, event, began: Instant::now(), to_poll: None };
+    let mut act = Act { runtime, certificates, callers, event, began: Instant::now(), polled: None };
     let mut child = command.spawn().map_err(|fault| format!("{}: {fault}", program.display()))?;
     let played = timeout(PATIENCE, act.play(&mut child, subject, stage)).await;
     let told = || std::fs::read_to_string(&log).unwrap_or_default();
@@ -85,7 +87,8 @@ struct Act {
     callers: usize,
     event: String,
     began: Instant,
-    to_poll: Option<Duration>,
+    /// After how long it has polled, and how much of that it was on a processor.
+    polled: Option<(Duration, Duration)>,
 }
 
 impl Act {
@@ -110,7 +113,7 @@ impl Act {
     ) -> Result<ControlFlow<Start>, Fault> {
         match heard {
             Heard::Polled(at, give) => {
-                self.to_poll = Some(at - self.began);
+                self.polled = Some((at - self.began, spent(child.id())?));
                 // Our own knock before it was the last that counts.
                 let called = stage.door().knock().await? - self.callers - 1;
                 if called > 0 {
@@ -132,12 +135,24 @@ impl Act {
                 if !self.certificates.were_read() {
                     return Err("it never read the certificates, so nothing is known of when".into());
                 }
-                let to_poll = self.to_poll.ok_or("it answered what it was not asked")?;
-                Ok(ControlFlow::Break(Start { to_poll, to_answer: at - self.began, resident }))
+                let (to_poll, spent) = self.polled.ok_or("it answered what it was not asked")?;
+                Ok(ControlFlow::Break(Start { to_poll, to_answer: at - self.began, spent, resident }))
             }
             Heard::Failed(body) => Err(format!("it failed: {}", String::from_utf8_lossy(&body)).into()),
         }
     }
+}
+
+/// How long a process has been on a processor, with all its threads.
+fn spent(process: Option<u32>) -> Result<Duration, Fault> {
+    let process = process.ok_or("the process has ended")?;
+    let mut nanos = 0;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let told = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        let first = told.split_whitespace().next().and_then(|text| text.parse::<u64>().ok());
+        nanos += first.ok_or("the system does not tell the time on processors")?;
+    }
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// The most memory that a process has had, in bytes.
@@ -162,5 +177,24 @@ mod tests {
         assert_eq!(peak(status), Some(13_312 * 1024));
         assert_eq!(peak("VmRSS:\t    9000 kB\n"), None);
         assert!(resident(Some(std::process::id())).unwrap() > 1024);
+    }
+
+    #[test]
+    fn work_on_another_thread_counts_too() {
+        let own = || spent(Some(std::process::id())).unwrap();
+        let (done, is_done) = std::sync::mpsc::channel();
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let before = own();
+        let worker = std::thread::spawn(move || {
+            let sum = (0..20_000_000u64).fold(0, |sum: u64, next| std::hint::black_box(sum ^ next));
+            done.send(sum).unwrap();
+            // A thread that has ended is counted no more.
+            let _ = ends.recv();
+        });
+        // This thread waits meanwhile, and spends nothing.
+        is_done.recv().unwrap();
+        assert!(own() > before + Duration::from_millis(2));
+        drop(end);
+        worker.join().unwrap();
     }
 }

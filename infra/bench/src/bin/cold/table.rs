@@ -23,6 +23,7 @@ pub(crate) struct Row {
     bare: bool,
     poll: Figures,
     answer: Figures,
+    spent: Figures,
     resident: u64,
     zip: u64,
     glibc: Glibc,
@@ -52,6 +53,7 @@ impl Row {
             bare: subject.is_bare(),
             poll: Figures::of(starts.iter().map(|start| start.to_poll).collect()),
             answer: Figures::of(starts.iter().map(|start| start.to_answer).collect()),
+            spent: Figures::of(starts.iter().map(|start| start.spent).collect()),
             resident: starts.iter().map(|start| start.resident).max().unwrap_or_default(),
             zip,
             glibc,
@@ -94,17 +96,18 @@ pub(crate) fn print(settings: &Settings, rows: &[Row], misses: &[String]) {
     println!("{} fresh processes of each, in turns; load {}.", settings.processes, load());
     println!();
     println!(
-        "| function | to the first poll | p99 | x bare | to the first answer | p99 | peak resident | zip | glibc |"
+        "| function | to the first poll | p99 | x bare | on a processor | to the first answer | p99 | peak resident | zip | glibc |"
     );
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     let bare = bare(rows);
     for row in rows {
         println!(
-            "| {} | {} | {} | {:.2} | {} | {} | {:.1} MiB | {:.2} MiB | {} |",
+            "| {} | {} | {} | {:.2} | {} | {} | {} | {:.1} MiB | {:.2} MiB | {} |",
             row.name,
             millis(row.poll.median),
             millis(row.poll.p99),
             row.times(bare),
+            millis(row.spent.median),
             millis(row.answer.median),
             millis(row.answer.p99),
             mib(row.resident),
@@ -143,7 +146,7 @@ mod tests {
 
     fn row(subject: usize, micros: u64, resident: u64, zip: u64, glibc: Glibc) -> Row {
         let took = Duration::from_micros(micros);
-        let start = Start { to_poll: took, to_answer: took * 2, resident };
+        let start = Start { to_poll: took, to_answer: took * 2, spent: took, resident };
         Row::new(&SUBJECTS[subject], &[start], zip, glibc)
     }
 
