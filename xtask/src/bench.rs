@@ -14,8 +14,9 @@ pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {
 
 fn warm(args: &[String]) -> Result<(), Failure> {
     // The benchmark starts the system's binary, which stands beside its own.
-    run(cargo().args(["build", "--release", "--package", "local", "--package", "bench", "--bins"]))?;
-    replace(program(target().join("release/bench")).args(args))
+    let packages = ["--package", "local", "--package", "bench"];
+    run(cargo().args(["build", "--profile", "fast", "--bins"]).args(packages))?;
+    replace(program(target().join("fast/bench")).args(args))
 }
 
 /// What is measured is a release; what measures it does little, and need not be one.

@@ -89,3 +89,76 @@ macro_rules! routes {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::body::Body;
+    use http::Request;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[utoipa::path(get, path = "/birds/{id}", responses((status = 200)))]
+    async fn look() -> &'static str {
+        "seen"
+    }
+
+    #[utoipa::path(delete, path = "/birds/{id}", responses((status = 200)))]
+    async fn shoo() -> &'static str {
+        "gone"
+    }
+
+    #[utoipa::path(post, path = "/birds", responses((status = 201)))]
+    async fn hatch() -> &'static str {
+        "hatched"
+    }
+
+    fn described() -> DescribedRouter<()> {
+        DescribedRouter::default()
+            .routes(crate::routes!(look, shoo))
+            .routes(crate::routes!(hatch))
+            .route("/bird/{id}", axum::routing::get(look))
+    }
+
+    async fn ask(method: &str, path: &str) -> (u16, String) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let answer = described().into_router().with_state::<()>(()).oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn each_handler_answers_where_its_description_says() {
+        assert_eq!(ask("GET", "/birds/1").await, (200, "seen".to_owned()));
+        assert_eq!(ask("DELETE", "/birds/1").await, (200, "gone".to_owned()));
+        assert_eq!(ask("POST", "/birds").await, (200, "hatched".to_owned()));
+        assert_eq!(ask("GET", "/bird/1").await, (200, "seen".to_owned()));
+        assert_eq!(ask("PUT", "/birds/1").await.0, 405);
+        let told = described().into_openapi().paths.paths;
+        let mut told: Vec<_> = told.iter().collect();
+        told.sort_unstable_by_key(|(path, _)| path.as_str());
+        let [(all, birds), (one, bird)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((all.as_str(), one.as_str()), ("/birds", "/birds/{id}"));
+        assert!(birds.post.is_some() && bird.get.is_some() && bird.delete.is_some());
+    }
+
+    #[test]
+    fn a_router_is_made_without_its_description() {
+        static DESCRIBED: AtomicUsize = AtomicUsize::new(0);
+        let routes: Routes<()> = Routes {
+            describe: || {
+                DESCRIBED.fetch_add(1, Ordering::SeqCst);
+                utoipa_axum::routes!(hatch)
+            },
+            ..crate::routes!(hatch)
+        };
+        let _: Router<()> = DescribedRouter::default().routes(routes).into_router();
+        assert_eq!(DESCRIBED.load(Ordering::SeqCst), 0);
+        let _ = DescribedRouter::default().routes(routes).into_openapi();
+        assert_eq!(DESCRIBED.load(Ordering::SeqCst), 1);
+    }
+}
