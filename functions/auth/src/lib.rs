@@ -17,11 +17,12 @@ use axum::Router;
 use axum::routing::{get, post};
 use boot::clients::Clients;
 use boot::{Ambient, SecretCache, Vars};
-use edge::described::DescribedRouter;
+use edge::described::Collects;
 use edge::{HasSessions, Sessions, routes};
 use queue::JobQueues;
 use store::Store;
 use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -97,16 +98,16 @@ impl App {
 
 /// The routes.
 pub fn routes(app: App) -> Router {
-    described().into_router().with_state(app)
+    described::<Router<App>>().with_state(app)
 }
 
 /// What the canonical routes say of themselves.
 pub fn openapi() -> OpenApi {
-    described().into_openapi()
+    described::<OpenApiRouter<App>>().into_openapi()
 }
 
-fn described() -> DescribedRouter<App> {
-    DescribedRouter::default()
+fn described<R: Collects<App>>() -> R {
+    R::default()
         .routes(routes!(register::register))
         .routes(routes!(login::login))
         .routes(routes!(session::logout))

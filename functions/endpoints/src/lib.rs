@@ -23,11 +23,12 @@ use boot::config::ConfigError;
 use boot::{Ambient, SecretCache, Vars, Vault};
 use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
-use edge::described::DescribedRouter;
+use edge::described::Collects;
 use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions, routes};
 use queue::{QueueError, WebhookQueues};
 use store::Store;
 use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -111,16 +112,16 @@ impl fmt::Debug for App {
 
 /// The routes.
 pub fn routes(app: App) -> Router {
-    described().into_router().with_state(app)
+    described::<Router<App>>().with_state(app)
 }
 
 /// What the routes say of themselves.
 pub fn openapi() -> OpenApi {
-    described().into_openapi()
+    described::<OpenApiRouter<App>>().into_openapi()
 }
 
-fn described() -> DescribedRouter<App> {
-    DescribedRouter::default()
+fn described<R: Collects<App>>() -> R {
+    R::default()
         .routes(routes!(create::create, read::list))
         .routes(routes!(read::one, change::change, delete::delete))
         .routes(routes!(rotate::rotate))

@@ -2,7 +2,7 @@
 
 use lambda_http::Error;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     boot::telemetry::init();
     lambda_http::run(jobs::init().await?).await

@@ -2,12 +2,13 @@
 
 use axum::Router;
 use axum::routing::{delete as remove, get, post};
-use edge::described::DescribedRouter;
+use edge::described::Collects;
 use edge::routes;
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::create::NewJobBody;
 use crate::{
@@ -47,12 +48,12 @@ pub const ROUTES: &[(&str, &str)] = &[
 
 /// The routes. A path's other names lead to the same handler and are told of in its description.
 pub fn routes(app: App) -> Router {
-    described().into_router().with_state(app)
+    described::<Router<App>>().with_state(app)
 }
 
 /// What the routes say of themselves.
 pub fn openapi() -> OpenApi {
-    let mut own = described().into_openapi();
+    let mut own = described::<OpenApiRouter<App>>().into_openapi();
     let schemas = own.components.as_mut().map(|components| &mut components.schemas);
     if let Some(RefOr::T(Schema::Object(job))) = schemas.and_then(|all| all.get_mut(&*NewJobBody::name())) {
         // Each of the two follows from the other.
@@ -62,8 +63,8 @@ pub fn openapi() -> OpenApi {
     own
 }
 
-fn described() -> DescribedRouter<App> {
-    DescribedRouter::default()
+fn described<R: Collects<App>>() -> R {
+    R::default()
         .routes(routes!(create::create, list::list))
         .routes(routes!(batch::create_all))
         .routes(routes!(read::one, change::put, change::patch, delete::delete))

@@ -16,12 +16,13 @@ use boot::{Ambient, SecretCache, Vars};
 use domain::id::JobId;
 use domain::job::Job;
 use domain::life::Present;
-use edge::described::DescribedRouter;
+use edge::described::Collects;
 use edge::rate::{Limit, Standing};
 use edge::{Answer, Caller, Code, HasSessions, Problem, Sessions, routes};
 use queue::{DeadLetters, JobQueues, QueueError, WebhookQueues};
 use store::{Replaced, Store};
 use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -106,16 +107,16 @@ impl App {
 
 /// The routes.
 pub fn routes(app: App) -> Router {
-    described().into_router().with_state(app)
+    described::<Router<App>>().with_state(app)
 }
 
 /// What the routes say of themselves.
 pub fn openapi() -> OpenApi {
-    described().into_openapi()
+    described::<OpenApiRouter<App>>().into_openapi()
 }
 
-fn described() -> DescribedRouter<App> {
-    DescribedRouter::default()
+fn described<R: Collects<App>>() -> R {
+    R::default()
         .routes(routes!(start::run))
         .route("/run-job/{id}", post(start::run))
         .routes(routes!(start::rerun))

@@ -3,7 +3,7 @@
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let webhook = &webhook::init().await?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(webhook.handle(event.payload).await)))

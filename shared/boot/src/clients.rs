@@ -3,16 +3,20 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::meta::region::ProvideRegion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+use crate::config::Vars;
 
 /// The clients of one process; each is made when it is first asked for. Clones share them.
 #[derive(Clone, Debug)]
@@ -33,14 +37,21 @@ struct Made {
 impl Clients {
     /// From the environment: region, credentials and `AWS_ENDPOINT_URL`. Nothing goes over the network, and no
     /// certificate is read, before the first call.
+    ///
+    /// The SDK's own loader also looks for profiles, for single sign-on and for the metadata of machines and containers.
+    /// Lambda has none of these, and to look for them takes longer than all else here.
     pub async fn from_environment() -> Self {
-        let loader = aws_config::defaults(BehaviorVersion::latest())
-            // The default chain would end by asking the instance metadata service, which Lambda does not have.
-            .region(EnvironmentVariableRegionProvider::new())
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(EnvironmentVariableRegionProvider::new().region().await)
+            .credentials_provider(SharedCredentialsProvider::new(
+                EnvironmentVariableCredentialsProvider::new(),
+            ))
             .http_client(WhenNeeded::default())
             .timeout_config(timeouts())
             .retry_config(RetryConfig::standard());
-        Self { config: loader.load().await, made: Arc::default() }
+        config.set_endpoint_url(Vars::from_process().text("AWS_ENDPOINT_URL"));
+        Self { config: config.build(), made: Arc::default() }
     }
 
     /// From a configuration that exists: the engine inside this process, or a test's connector.
@@ -114,7 +125,6 @@ mod tests {
 
     use aws_config::Region;
     use aws_credential_types::Credentials;
-    use aws_credential_types::provider::SharedCredentialsProvider;
 
     use super::*;
 

@@ -1,20 +1,25 @@
 //! Routes that can describe themselves, and do so only when they are asked.
 //!
 //! A description is made of thousands of small pieces. `utoipa_axum`'s own router makes them as it is built, which took
-//! half of the start of a Lambda that nobody asks for them.
+//! half of the start of a Lambda that nobody asks for them. A router that is built from the same list for its answers
+//! alone makes none, and its binary has not even the code for it.
 
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter};
-use utoipa::openapi::{HttpMethod, OpenApi};
+use utoipa::openapi::HttpMethod;
 use utoipa_axum::PathItemExt;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-/// A router, and what its canonical routes would say of themselves.
-#[derive(Clone, Debug)]
-pub struct DescribedRouter<S> {
-    router: Router<S>,
-    descriptions: Vec<fn() -> UtoipaMethodRouter<S>>,
+/// What a list of routes is put into: a router that answers, or one that describes itself, too.
+pub trait Collects<S>: Default {
+    /// With these routes, too.
+    #[must_use]
+    fn routes(self, routes: Routes<S>) -> Self;
+
+    /// With another name of a path, which its description tells of elsewhere.
+    #[must_use]
+    fn route(self, path: &str, methods: MethodRouter<S>) -> Self;
 }
 
 /// Handlers and their descriptions, as [`routes!`](crate::routes) makes them.
@@ -26,35 +31,23 @@ pub struct Routes<S> {
     pub describe: fn() -> UtoipaMethodRouter<S>,
 }
 
-impl<S: Clone + Send + Sync + 'static> Default for DescribedRouter<S> {
-    fn default() -> Self {
-        Self { router: Router::new(), descriptions: Vec::new() }
+impl<S: Clone + Send + Sync + 'static> Collects<S> for Router<S> {
+    fn routes(self, routes: Routes<S>) -> Self {
+        (routes.add)(self)
+    }
+
+    fn route(self, path: &str, methods: MethodRouter<S>) -> Self {
+        Self::route(self, path, methods)
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> DescribedRouter<S> {
-    /// With these routes, too.
-    #[must_use]
-    pub fn routes(mut self, routes: Routes<S>) -> Self {
-        self.descriptions.push(routes.describe);
-        Self { router: (routes.add)(self.router), ..self }
+impl<S: Clone + Send + Sync + 'static> Collects<S> for OpenApiRouter<S> {
+    fn routes(self, routes: Routes<S>) -> Self {
+        Self::routes(self, (routes.describe)())
     }
 
-    /// With another name of a path, which its description tells of elsewhere.
-    #[must_use]
-    pub fn route(self, path: &str, methods: MethodRouter<S>) -> Self {
-        Self { router: self.router.route(path, methods), ..self }
-    }
-
-    /// The router, which describes nothing.
-    pub fn into_router(self) -> Router<S> {
-        self.router
-    }
-
-    /// The description.
-    pub fn into_openapi(self) -> OpenApi {
-        let described = self.descriptions.into_iter();
-        described.fold(OpenApiRouter::new(), |all, describe| all.routes(describe())).into_openapi()
+    fn route(self, path: &str, methods: MethodRouter<S>) -> Self {
+        Self::route(self, path, methods)
     }
 }
 
@@ -116,8 +109,8 @@ mod tests {
         "hatched"
     }
 
-    fn described() -> DescribedRouter<()> {
-        DescribedRouter::default()
+    fn described<R: Collects<()>>() -> R {
+        R::default()
             .routes(crate::routes!(look, shoo))
             .routes(crate::routes!(hatch))
             .route("/bird/{id}", axum::routing::get(look))
@@ -125,7 +118,7 @@ mod tests {
 
     async fn ask(method: &str, path: &str) -> (u16, String) {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let answer = described().into_router().with_state::<()>(()).oneshot(request).await.unwrap();
+        let answer = described::<Router>().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8_lossy(&body).into_owned())
@@ -138,7 +131,7 @@ mod tests {
         assert_eq!(ask("POST", "/birds").await, (200, "hatched".to_owned()));
         assert_eq!(ask("GET", "/bird/1").await, (200, "seen".to_owned()));
         assert_eq!(ask("PUT", "/birds/1").await.0, 405);
-        let told = described().into_openapi().paths.paths;
+        let told = described::<OpenApiRouter>().into_openapi().paths.paths;
         let mut told: Vec<_> = told.iter().collect();
         told.sort_unstable_by_key(|(path, _)| path.as_str());
         let [(all, birds), (one, bird)] = &told[..] else { panic!("{told:?}") };
@@ -156,9 +149,9 @@ mod tests {
             },
             ..crate::routes!(hatch)
         };
-        let _: Router<()> = DescribedRouter::default().routes(routes).into_router();
+        let _: Router = Collects::routes(Router::new(), routes);
         assert_eq!(DESCRIBED.load(Ordering::SeqCst), 0);
-        let _ = DescribedRouter::default().routes(routes).into_openapi();
+        let _: OpenApiRouter = Collects::routes(OpenApiRouter::new(), routes);
         assert_eq!(DESCRIBED.load(Ordering::SeqCst), 1);
     }
 }
