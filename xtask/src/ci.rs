@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::shell::{Failure, cargo, program, root, run};
-use crate::{emulate, openapi, schemathesis, smoke, template, tests_run, tidy};
+use crate::{emulate, iam, openapi, schemathesis, smoke, template, tests_run, tidy};
 
 type Step = fn() -> Result<(), Failure>;
 
@@ -29,10 +29,15 @@ pub(crate) fn ci() -> Result<(), Failure> {
             failed.push(name);
         }
     }
-    let (tally, ended) = tests_run::count();
+    let calls = iam::fresh_folder()?;
+    let (tally, ended) = tests_run::count(&calls);
     if let Err(failure) = &ended {
         eprintln!("error: {failure}");
         failed.push("test");
+    }
+    if let Err(failure) = iam::judge(&calls) {
+        eprintln!("error: {failure}");
+        failed.push("iam");
     }
     if !failed.is_empty() {
         eprintln!("these steps failed: {}", failed.join(", "));

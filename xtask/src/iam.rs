@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::shell::{Failure, run, target};
-use crate::tests_run::{aloud, only};
+use crate::tests_run::{aloud, through_the_system};
 
 /// The test that judges, and the variables by which tests know where calls are written down and which to judge.
 const JUDGE: &str = "template::calls::functions_make_the_calls_that_their_roles_allow";
@@ -15,8 +16,14 @@ const JUDGED: &str = "NIGHTJAR_JUDGED";
 /// Runs every system test with its calls written down, and holds them against the roles in both directions.
 pub(crate) fn iam() -> Result<(), Failure> {
     let folder = fresh_folder()?;
-    run(only("::").env(CALLS, &folder))?;
+    run(&mut noted(through_the_system(), &folder))?;
     judge(&folder)
+}
+
+/// The same tests with their calls written down in that folder.
+pub(crate) fn noted(mut tests: Command, folder: &Path) -> Command {
+    tests.env(CALLS, folder);
+    tests
 }
 
 /// A folder for the calls of tests, empty.

@@ -1,8 +1,10 @@
 //! `cargo xtask test`: every test, ending with the runner's own closing line.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::iam::noted;
 use crate::shell::{Failure, answers, cargo, describe, run};
 
 /// How many tests passed and failed.
@@ -17,9 +19,10 @@ pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
     run(runner().args(args))
 }
 
-/// Runs all tests, passes their output on, and counts. The second member tells how the runner ended.
-pub(crate) fn count() -> (Tally, Result<(), Failure>) {
-    let mut command = runner();
+/// Runs all tests, passes their output on, and counts; their calls to AWS are written down in that folder. The second
+/// member tells how the runner ended.
+pub(crate) fn count(calls: &Path) -> (Tally, Result<(), Failure>) {
+    let mut command = noted(runner(), calls);
     let what = describe(&command);
     eprintln!("$ {what}");
     // One pipe for both streams: nextest closes on stderr, cargo's own runner on stdout.
@@ -51,6 +54,11 @@ pub(crate) fn only(names: &str) -> Command {
     let mut command = with_options(&["--workspace", "--test", "system", "--no-fail-fast"]);
     command.arg(names);
     command
+}
+
+/// All tests that go through the system as a whole.
+pub(crate) fn through_the_system() -> Command {
+    with_options(&["--workspace", "--test", "system", "--test", "outbound", "--no-fail-fast"])
 }
 
 /// Builds the system tests, so that a time taken afterwards is that of the tests.

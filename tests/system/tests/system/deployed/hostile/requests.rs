@@ -74,14 +74,7 @@ async fn parameters_that_cannot_be_taken_are_named() {
             assert_eq!(reply.problem(400, path), query.split('=').next(), "{path}?{query}");
         }
     }
-    for id in [
-        "1",
-        "job_",
-        "null",
-        "job_%00",
-        &"9".repeat(9_000),
-        "usr_018bcfe568007abcabababababababab",
-    ] {
+    for id in ["1", "job_", "null", "job_%00", &"9".repeat(9_000), "usr_018bcfe568007abcabababababababab"] {
         for (method, path) in [
             (Method::GET, format!("/jobs/{id}/logs")),
             (Method::GET, format!("/jobs/{id}/runs")),
