@@ -2,8 +2,11 @@
 
 use std::io::IsTerminal;
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Vars;
 
@@ -28,15 +31,24 @@ pub fn init() {
     let mut vars = Vars::from_process();
     let level = vars.or("LOG_LEVEL", "info".to_owned());
     let in_lambda = vars.text("AWS_LAMBDA_FUNCTION_NAME").is_some();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(&level)).with_writer(std::io::stdout);
     let outcome = if in_lambda || !std::io::stdout().is_terminal() {
-        builder.json().flatten_event(true).with_span_list(false).with_target(true).try_init()
+        lines(&level, std::io::stdout).try_init()
     } else {
-        builder.compact().with_target(false).try_init()
+        let builder = tracing_subscriber::fmt().with_env_filter(filter(&level)).with_writer(std::io::stdout);
+        builder.compact().with_target(false).finish().try_init()
     };
     if outcome.is_err() {
         tracing::debug!("the log of this process was set up before");
     }
+}
+
+/// The log as machines read it, for whoever counts its lines.
+pub fn lines<W>(level: &str, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(level)).with_writer(writer);
+    builder.json().flatten_event(true).with_span_list(false).with_target(true).finish()
 }
 
 /// What is logged at this level. A text that names no level counts as `info`: a log is no reason not to start.

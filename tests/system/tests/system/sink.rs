@@ -1,6 +1,7 @@
 //! A receiver of webhooks, and how it believes them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -58,6 +59,14 @@ pub(crate) struct Sink {
 impl Sink {
     /// A receiver that answers as `judge` says.
     pub(crate) async fn new(judge: impl FnMut(&Arrival) -> StatusCode + Send + 'static) -> Self {
+        Self::slow(Duration::ZERO, judge).await
+    }
+
+    /// One that takes so long to answer.
+    pub(crate) async fn slow(
+        takes: Duration,
+        judge: impl FnMut(&Arrival) -> StatusCode + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let arrivals = Arc::new(Mutex::new(Vec::new()));
@@ -68,6 +77,9 @@ impl Sink {
             async move {
                 let (parts, body) = request.into_parts();
                 let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+                if !takes.is_zero() {
+                    tokio::time::sleep(takes).await;
+                }
                 let path = parts.uri.path().to_owned();
                 let mut arrival = Arrival { path, headers: parts.headers, body, answer: StatusCode::OK };
                 arrival.answer = judge.lock().unwrap()(&arrival);
