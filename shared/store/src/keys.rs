@@ -106,6 +106,15 @@ pub(crate) fn delivery_cell(user: UserId, state: DeliveryState) -> String {
     format!("DELIVERIES#{user}#{}", state.as_str())
 }
 
+/// What the keys of a delivery tell: its id, its job, its owner, its receiver and its state.
+pub(crate) fn told_of_delivery(item: &Item) -> Option<[String; 5]> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
+    let (pk, sk) = (text("pk")?, text("sk")?);
+    let (owner, state) = text("listPk")?.strip_prefix("DELIVERIES#")?.split_once('#')?;
+    let (job, id) = (pk.strip_prefix("JOB#")?, sk.strip_prefix(DELIVERY_PREFIX)?);
+    Some([id, job, owner, text("search")?, state].map(str::to_owned))
+}
+
 /// The `due` partition of a shard.
 pub(crate) fn due_shard(shard: u8) -> String {
     format!("DUE#{shard}")
