@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
+use axum::response::IntoResponse;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -62,7 +63,7 @@ impl Sink {
         Self::slow(Duration::ZERO, judge).await
     }
 
-    /// One that takes so long to answer.
+    /// One that takes so long to answer, and then says what servers commonly say.
     pub(crate) async fn slow(
         takes: Duration,
         judge: impl FnMut(&Arrival) -> StatusCode + Send + 'static,
@@ -85,7 +86,11 @@ impl Sink {
                 arrival.answer = judge.lock().unwrap()(&arrival);
                 let answer = arrival.answer;
                 kept.lock().unwrap().push(arrival);
-                answer
+                if takes.is_zero() {
+                    return answer.into_response();
+                }
+                let headers = [("content-type", "application/json"), ("server", "nginx")];
+                (answer, headers, r#"{"ok":true}"#).into_response()
             }
         });
         tokio::spawn(async move { axum::serve(listener, routes).await });

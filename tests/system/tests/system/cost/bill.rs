@@ -150,8 +150,7 @@ pub(super) fn rows(cloud: &Cloud, book: &Book) -> Vec<Row> {
             add("X-Ray", function, "traces", invocations * TRACED, prices::TRACE);
         }
     }
-    let class = |group: &str| if cloud.stack.is_rare(group) { prices::RARE_LOG } else { prices::LOG };
-    add("Logs", "api", "bytes", book.requests.1 as f64, class("ApiLogs"));
+    add("Logs", "api", "bytes", book.requests.1 as f64, prices::LOG);
     for (function, bytes) in &book.logged {
         add("Logs", function, "bytes", *bytes as f64, prices::LOG);
     }

@@ -49,8 +49,6 @@ pub(super) const INVOCATION: Price = Price::new(0.20, MILLION, LAMBDA);
 pub(super) const COMPUTE: Price = Price::new(0.000_013_333_4, 1.0, LAMBDA);
 /// A GB of log lines, taken in, of the standard class.
 pub(super) const LOG: Price = Price::new(0.50, GB, CLOUDWATCH);
-/// The same of the class for what is seldom looked at.
-pub(super) const RARE_LOG: Price = Price::new(0.25, GB, CLOUDWATCH);
 /// An alarm on one metric, for a month.
 pub(super) const ALARM: Price = Price::new(0.10, 1.0, CLOUDWATCH);
 /// A metric of one's own, for a month.
@@ -66,7 +64,7 @@ pub(super) const SECRET_CALL: Price =
 pub(super) const MAIL: Price = Price::new(0.10, 1_000.0, "https://aws.amazon.com/ses/pricing/");
 
 /// All of them, by what they are for.
-pub(super) const ALL: [(&str, Price); 16] = [
+pub(super) const ALL: [(&str, Price); 15] = [
     ("write request unit", WRITE),
     ("read request unit", READ),
     ("byte kept for a month", KEPT),
@@ -76,7 +74,6 @@ pub(super) const ALL: [(&str, Price); 16] = [
     ("invocation", INVOCATION),
     ("GB-second, arm64", COMPUTE),
     ("byte of a log", LOG),
-    ("of a rare one", RARE_LOG),
     ("alarm a month", ALARM),
     ("metric a month", METRIC),
     ("trace", TRACE),

@@ -19,6 +19,7 @@ const CONTEXT: [(&str, &str); 5] = [
 pub(super) struct Stack {
     resources: BTreeMap<String, Value>,
     globals: Value,
+    parameters: Value,
 }
 
 impl Stack {
@@ -36,7 +37,11 @@ impl Stack {
             let found = one.get("Resources").and_then(Value::as_mapping).cloned().unwrap_or_default();
             found.into_iter().map(|(name, what)| (name.as_str().unwrap().to_owned(), what))
         });
-        Self { resources: resources.collect(), globals: main["Globals"]["Function"].clone() }
+        Self {
+            resources: resources.collect(),
+            globals: main["Globals"]["Function"].clone(),
+            parameters: main["Parameters"].clone(),
+        }
     }
 
     /// How many there are of that type, wherever nothing is asked for that costs more.
@@ -83,16 +88,12 @@ impl Stack {
         line
     }
 
-    /// Whether that log group is of the class for what is seldom looked at.
-    pub(super) fn is_rare(&self, group: &str) -> bool {
-        self.resources[group]["Properties"]
-            .get("LogGroupClass")
-            .is_some_and(|class| class == "INFREQUENT_ACCESS")
-    }
-
     fn setting(&self, function: &str, name: &str) -> Value {
         let resource = format!("{}{}Function", function[..1].to_uppercase(), &function[1..]);
         let own = self.resources[&resource]["Properties"].get(name).cloned();
-        own.unwrap_or_else(|| self.globals[name].clone())
+        match own.unwrap_or_else(|| self.globals[name].clone()) {
+            Value::Tagged(parameter) => self.parameters[parameter.value.as_str().unwrap()]["Default"].clone(),
+            plain => plain,
+        }
     }
 }
