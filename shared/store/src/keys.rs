@@ -7,7 +7,8 @@
 //! | a user's jobs by status and priority | Query `list`, `<userId>#<status>#<priority>`, merged by id |
 //! | a user's deliveries by state | Query `list`, `DELIVERIES#<userId>#<state>`, merged by id |
 //! | what falls due | Query `due`, `DUE#<shard>` / up to `<millis>` |
-//! | a caller's record and whether the token is dead | BatchGetItem of two keys |
+//! | a caller's record and whether the token is dead | GetItem, and one of the token if its user has logged out since |
+//! | a delivery, its job and its receiver | Query `JOB#<jobId>` / `DELIVERY#<webhookId>` to `JOB`, BatchGetItem |
 //! | a caller's API key | GetItem `KEY#<sha256 of the key>` / `KEY`, then of the user |
 //! | a user's API keys | Query `list`, `KEYS#<userId>`, then BatchGetItem |
 //! | all users | Query `list`, `USERS`, then BatchGetItem |

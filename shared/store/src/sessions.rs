@@ -25,8 +25,8 @@ pub struct Session {
 impl Store {
     /// Makes a token of the user's dead at once; the record lives until the token would have died by itself.
     ///
-    /// 1. Write the record. 2. Note on the user that there is one: without that nobody looks for it. A crash between the
-    /// two, or a lost answer: the client was not told that the token is dead, and asks again.
+    /// First the record, then a note on the user that there is one: without that nobody looks for it. A crash between
+    /// the two, or a lost answer: the client was not told that the token is dead, and asks again.
     pub async fn revoke_token(
         &self,
         user: UserId,
