@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod cost;
 mod crash_points;
 mod emulate;
 mod iam;
@@ -62,6 +63,8 @@ enum Task {
     Emulate,
     /// Disturbs every flow at each of its calls to AWS by each fault, and counts the cases
     CrashPoints(Passed),
+    /// Runs jobs of each kind, and prints what AWS would ask for them
+    Cost(cost::Cost),
     /// Lives through seeded histories of everything at once, or replays one
     Simulate(simulate::Simulate),
     /// Plants deliberate bugs, one by one, and tells which test catches each
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Task::Iam => iam::iam(),
         Task::Emulate => emulate::emulate(),
         Task::CrashPoints(passed) => crash_points::crash_points(&passed.args),
+        Task::Cost(asked) => cost::cost(&asked),
         Task::Simulate(asked) => simulate::simulate(&asked),
         Task::Mutants(asked) => mutants::mutants(&asked),
         Task::Schemathesis(passed) => schemathesis::schemathesis(&passed.args),

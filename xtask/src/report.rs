@@ -17,8 +17,23 @@ pub(crate) struct Report(BTreeMap<String, u64>);
 /// What several have counted, by their names.
 pub(crate) type Reports = BTreeMap<String, Report>;
 
+/// What several have written, by their names.
+pub(crate) type Texts = BTreeMap<String, String>;
+
 /// Runs tests and gathers their reports by their names. The second member tells how the tests ended.
 pub(crate) fn reports(name: &str, tests: &mut Command) -> Result<(Reports, Result<(), Failure>), Failure> {
+    let (texts, ended) = texts(name, tests)?;
+    let mut found = Reports::new();
+    for (name, line) in texts {
+        let report = Report::of(&line);
+        let report = report.ok_or_else(|| Failure::new(format!("{name}: counts nothing: {line}")))?;
+        found.insert(name, report);
+    }
+    Ok((found, ended))
+}
+
+/// The same for what is no count, as it was written.
+pub(crate) fn texts(name: &str, tests: &mut Command) -> Result<(Texts, Result<(), Failure>), Failure> {
     let folder = target().join(name);
     // What an earlier run has left must not be counted.
     if folder.exists() {
@@ -27,13 +42,10 @@ pub(crate) fn reports(name: &str, tests: &mut Command) -> Result<(Reports, Resul
     fs::create_dir_all(&folder).map_err(Failure::while_(folder.display()))?;
     let ended = run(tests.env(FOLDER, &folder));
     let entries = fs::read_dir(&folder).map_err(Failure::while_(folder.display()))?;
-    let mut found = Reports::new();
+    let mut found = Texts::new();
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        let line = fs::read_to_string(&path).map_err(Failure::while_(path.display()))?;
-        let report = Report::of(&line);
-        let report =
-            report.ok_or_else(|| Failure::new(format!("{}: counts nothing: {line}", path.display())))?;
-        found.insert(path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), report);
+        let text = fs::read_to_string(&path).map_err(Failure::while_(path.display()))?;
+        found.insert(path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), text);
     }
     Ok((found, ended))
 }

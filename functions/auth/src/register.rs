@@ -93,6 +93,7 @@ impl App {
             signing: None,
             tokens_valid_after: None,
             keys_valid_after: None,
+            logged_out_at: None,
             deleted_at: None,
             created_at: now,
             version: 1,

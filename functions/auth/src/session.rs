@@ -67,7 +67,8 @@ pub(crate) struct Said {
     responses((status = 200, description = "The token is dead", body = Said))
 )]
 pub(crate) async fn logout(State(app): State<App>, caller: SessionCaller) -> Answer<Json<Said>> {
-    app.store().revoke_token(&caller.token.jti, caller.token.dead_from()).await?;
+    let (token, now) = (&caller.token, app.ambient().now());
+    app.store().revoke_token(caller.user.id, &token.jti, token.dead_from(), now).await?;
     tracing::info!(user = %caller.user.id, "logged out");
     Ok(Json(Said { message: "logged out" }))
 }

@@ -9,6 +9,7 @@ use edge::problem::Document;
 use edge::trace::Ids;
 use edge::views::SeenJob;
 use edge::{Answer, Caller, JsonFields, Problem};
+use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use http::StatusCode;
 use serde::Serialize;
@@ -19,13 +20,16 @@ use utoipa::openapi::{Object, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::App;
+use crate::alike::Alike;
 use crate::answer::MAX_BYTES;
 use crate::create::{Made, NewJobBody, Once};
 
 /// How many jobs one request may bring.
 const MOST_JOBS: usize = 100;
-/// How many of them are created at the same time.
-const AT_ONCE: usize = 8;
+/// How many of them do what they can together: as many as a request to a queue takes.
+const TOGETHER: usize = 10;
+/// How many times so many are created at the same time.
+const AT_ONCE: usize = 2;
 
 /// Jobs to be created; each may have an `idempotencyKey` of its own besides.
 #[derive(ToSchema)]
@@ -102,11 +106,17 @@ pub(crate) async fn create_all(
     let jobs = items(&mut fields);
     fields.finish()?;
     let (app, caller) = (&app, &caller);
-    let made = stream::iter(jobs.into_iter().map(|raw| {
-        let span = tracing::error_span!("item", job = tracing::field::Empty);
-        async move { app.create_item(caller, &raw).await }.instrument(span)
+    let tens: Vec<_> = jobs.chunks(TOGETHER).map(<[_]>::to_vec).collect();
+    let made = stream::iter(tens.into_iter().map(|ten| async move {
+        let alike = &Alike::of(ten.len());
+        join_all(ten.iter().map(|raw| {
+            let span = tracing::error_span!("item", job = tracing::field::Empty);
+            app.create_item(caller, raw, alike).instrument(span)
+        }))
+        .await
     }));
-    let made: Vec<Answer<Made>> = made.buffered(AT_ONCE).collect().await;
+    let made: Vec<Vec<Answer<Made>>> = made.buffered(AT_ONCE).collect().await;
+    let made: Vec<_> = made.into_iter().flatten().collect();
     let jobs: Vec<String> = made.iter().flatten().map(|made| made.job.id.to_string()).collect();
     if !jobs.is_empty() {
         tracing::info!(jobs = jobs.join(" "), "created");
@@ -150,12 +160,13 @@ fn items(fields: &mut Fields) -> Vec<Box<RawValue>> {
 }
 
 impl App {
-    async fn create_item(&self, caller: &Caller, raw: &RawValue) -> Answer<Made> {
+    async fn create_item(&self, caller: &Caller, raw: &RawValue, alike: &Alike) -> Answer<Made> {
+        let _place = alike.join();
         let mut fields = Fields::parse(raw.get().as_bytes()).map_err(Problem::from)?;
         let once = match fields.text(&["idempotencyKey"]) {
             Some(key) => Some(Once::new("/idempotencyKey", key.as_bytes(), raw.get().as_bytes())?),
             None => None,
         };
-        self.create(caller, fields, once.as_ref()).await
+        self.create(caller, fields, once.as_ref(), alike).await
     }
 }

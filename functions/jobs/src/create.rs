@@ -10,7 +10,6 @@ use domain::input::Fields;
 use domain::job::{Job, JobWebhook, PayloadPlace, Status};
 use domain::life;
 use domain::log::Log;
-use domain::message::JobMessage;
 use domain::payload::Payload;
 use domain::time::Moment;
 use edge::rate::Limit;
@@ -19,11 +18,11 @@ use edge::{Answer, Caller, Code, JsonFields, Problem};
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use store::{Created, IdempotencyKey, NewJob, StoreError};
-use tasks::start_delay;
 use utoipa::ToSchema;
 
+use crate::alike::Alike;
 use crate::draft::{Draft, Hook, idempotency_key};
-use crate::{App, MOST_RACES, answer, queue_failed};
+use crate::{App, MOST_RACES, answer};
 
 /// A worker that finds no job looks for it for 72 seconds. A write that comes later than this may miss that.
 const LATE: Duration = Duration::from_secs(20);
@@ -136,7 +135,7 @@ pub(crate) async fn create(
         Some(key) => Some(Once::new("Idempotency-Key", key.as_bytes(), &body.raw)?),
         None => None,
     };
-    let made = app.create(&caller, body.fields, once.as_ref()).await?;
+    let made = app.create(&caller, body.fields, once.as_ref(), &Alike::of(0)).await?;
     Ok(answer::created(&caller, &made))
 }
 
@@ -150,7 +149,13 @@ impl App {
     /// so long that the message may have been dropped by then, it is sent again.
     ///
     /// An occurrence that is near is announced after the write, and by the tick after a crash in between.
-    pub(crate) async fn create(&self, caller: &Caller, body: Fields, once: Option<&Once>) -> Answer<Made> {
+    pub(crate) async fn create(
+        &self,
+        caller: &Caller,
+        body: Fields,
+        once: Option<&Once>,
+        alike: &Alike,
+    ) -> Answer<Made> {
         if let Some(once) = once
             && let Some(made) = self.made_before(caller, once).await?
         {
@@ -162,7 +167,7 @@ impl App {
             caller.require(Scope::Run)?;
         }
         if draft.run || draft.timetable.as_ref().is_some_and(|table| table.is_due(now)) {
-            self.count_run(caller, now).await?;
+            self.count_with(alike, caller, now).await?;
         }
         let id = JobId::fresh(now, self.ambient().entropy());
         boot::trace::about(id);
@@ -193,7 +198,7 @@ impl App {
         let run = draft.run.then(|| RunId::fresh(now, self.ambient().entropy()));
         let next = match run {
             Some(run) => {
-                self.start(&job, run).await?;
+                self.start_with(alike, &job, run).await?;
                 life::start(&job, run, now)
             }
             None => life::touched(&job, now),
@@ -204,7 +209,7 @@ impl App {
         }
         meter::job_created(made.job.priority);
         if let Some(run) = run.filter(|_| self.ambient().now().since(now) > LATE) {
-            self.start(&job, run).await?;
+            self.start_with(alike, &job, run).await?;
         }
         self.queues.announce(&made.job, self.ambient().now()).await;
         Ok(made)
@@ -213,14 +218,14 @@ impl App {
     /// Counts a run of the caller's, or answers 429: started here, by a schedule that is due when it is set, or by
     /// `run`, it is a run.
     pub(crate) async fn count_run(&self, caller: &Caller, now: Moment) -> Answer<()> {
-        let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
-        limit.count(self.store(), &caller.user.id.to_string(), now).await.map(|_| ())
+        self.count_runs(caller, 1, now).await
     }
 
-    async fn start(&self, job: &Job, run: RunId) -> Answer<()> {
-        let delay = start_delay(&job.task_type, self.config.simulated_task);
-        let message = JobMessage::run(job.id, run, job.version);
-        self.queues.send(job.priority, job.user_id, &message, delay).await.map_err(queue_failed)
+    /// The same for so many, all of them or none.
+    pub(crate) async fn count_runs(&self, caller: &Caller, many: u64, now: Moment) -> Answer<()> {
+        let limit = Limit { scope: "run", max: self.config.limit, window: self.config.window };
+        let subject = caller.user.id.to_string();
+        limit.count_many(self.store(), &subject, many, now).await.map(|_| ())
     }
 
     /// Writes the job. Of several requests under one key that come at the same time, one creates the job and

@@ -1,6 +1,7 @@
 //! Jobs over HTTP: create, read, list, change and delete them, and all that their owner may know of them:
 //! logs, deliveries, and the secret that signs their webhooks.
 
+mod alike;
 mod answer;
 mod batch;
 mod change;

@@ -59,7 +59,8 @@ struct Found {
 /// Your jobs. Also at GET /filter and /get-jobs.
 ///
 /// A list is eventually consistent: a job that has just changed may show its earlier state, or be missing for
-/// a moment.
+/// a moment. Of a job that runs, `attempts`, `retryCount`, `updatedAt` and `version` are those from before the attempt that
+/// is on.
 ///
 /// An admin may ask for the jobs of all users with `scope=all`: they come in no order, and one that changes
 /// while the pages are walked through may come twice or not at all. A page may be empty and still have a next.

@@ -7,7 +7,7 @@ use axum::extract::State;
 use domain::delivery::{Receivers, owed};
 use domain::id::{CancelId, JobId, RunId};
 use domain::job::Job;
-use domain::life;
+use domain::life::{self, Present};
 use edge::views::{JobView, SeenJob};
 use edge::{Answer, Code, PathId, Problem, RunCaller};
 use serde::Serialize;
@@ -38,8 +38,10 @@ pub(crate) async fn cancel(
     PathId(id): PathId<JobId>,
 ) -> Answer<Json<Cancelled>> {
     let mut job = app.own_job(&caller, id).await?;
-    for _ in 0..MOST_RACES {
+    for tried in (0..).take(MOST_RACES) {
+        // Each try has a moment of its own: what one announced that lost its race is then another event, which never comes.
         let at = app.present();
+        let at = Present { now: at.now.plus(Duration::from_millis(tried)), ..at };
         let cancel = CancelId::fresh(at.now, app.ambient().entropy());
         let run = RunId::fresh(at.now, app.ambient().entropy());
         let Some(next) = life::cancel(&job, cancel, run, at) else {

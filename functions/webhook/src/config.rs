@@ -28,6 +28,7 @@ pub const ACTIONS: &[&str] = &[
     "dynamodb:BatchGetItem",
     "dynamodb:GetItem",
     "dynamodb:PutItem",
+    "dynamodb:Query",
     "dynamodb:UpdateItem",
     "secretsmanager:GetSecretValue",
     "sqs:ChangeMessageVisibility",

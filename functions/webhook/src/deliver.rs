@@ -40,6 +40,7 @@ use queue::{Handled, JobQueues, QueueError, WebhookQueues};
 use serde::Deserialize;
 use store::{DeliveryContext, Store, StoreError};
 
+use crate::alike::Alike;
 use crate::decide::{self, Next, Plan};
 use crate::signers::{Candidates, NoSigner, Signers};
 
@@ -87,11 +88,11 @@ struct Told {
 
 impl Courier {
     /// Handles a message that has been received so often, this time included.
-    pub(crate) async fn handle(&self, message: &Deliver, receives: u32) -> Handled {
+    pub(crate) async fn handle(&self, message: &Deliver, receives: u32, alike: &Alike) -> Handled {
         boot::trace::about(message.job_id);
         let (webhook, job) = (message.webhook_id, message.job_id);
         let outcome = match serde_json::from_str::<Told>(&message.body) {
-            Ok(told) => self.deliver(message, &told, receives).await,
+            Ok(told) => self.deliver(message, &told, receives, alike).await,
             Err(_) => {
                 tracing::error!(%webhook, %job, "the body of a delivery is no event");
                 meter::delivery_died();
@@ -105,11 +106,17 @@ impl Courier {
         })
     }
 
-    async fn deliver(&self, message: &Deliver, told: &Told, receives: u32) -> Result<Handled, Trouble> {
+    async fn deliver(
+        &self,
+        message: &Deliver,
+        told: &Told,
+        receives: u32,
+        alike: &Alike,
+    ) -> Result<Handled, Trouble> {
         let now = self.ambient.now();
         let known = self.signers.known(message.user_id, now);
         let with_owner = message.endpoint_id == Target::Job && known.is_none();
-        let context = self.store.delivery_context(message, with_owner, now).await?;
+        let context = self.context(message, with_owner, alike).await?;
         let DeliveryContext { delivery, job, owner, endpoint, health } = context;
         let Some(job) = job else { return Ok(job_is_gone(message)) };
         let off = switched_off(message.endpoint_id, endpoint.as_ref(), &health);

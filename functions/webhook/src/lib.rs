@@ -5,6 +5,7 @@
 //! do about a message the record decides, never the message or how often it was received. [`deliver`] tells
 //! what a lost race, a lost answer or a crash leaves behind.
 
+mod alike;
 mod config;
 mod decide;
 mod deliver;
@@ -24,6 +25,7 @@ use store::Store;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
+use crate::alike::Alike;
 use crate::deliver::Courier;
 use crate::signers::Signers;
 
@@ -80,10 +82,13 @@ impl Webhook {
 
     /// Handles a batch; what the answer names comes again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        let courier = Arc::clone(&self.courier);
+        let (courier, alike) = (Arc::clone(&self.courier), Alike::of(event.records.len()));
         drive(event, &self.source, move |message: Deliver, receives| {
-            let courier = Arc::clone(&courier);
-            async move { courier.handle(&message, receives).await }
+            let (courier, alike) = (Arc::clone(&courier), alike.clone());
+            async move {
+                let _place = alike.join();
+                courier.handle(&message, receives, &alike).await
+            }
         })
         .await
     }

@@ -90,7 +90,7 @@ impl Worker {
         let wait = run.not_before.map(|from| from.since(now)).unwrap_or_default();
         let message = JobMessage::run(job.id, run.id, job.version);
         let delay = wait + start_delay(&job.task_type, self.config.simulated_task);
-        match self.jobs.send(job.priority, job.user_id, &message, delay).await {
+        match self.announce(job.priority, job.user_id, message, delay).await {
             Ok(()) => Handled::Done,
             Err(error) => {
                 tracing::warn!(job = %job.id, %error, "a retry could not be sent; the message stays");

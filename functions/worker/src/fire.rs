@@ -68,7 +68,7 @@ impl Worker {
     pub(crate) async fn hold_back(&self, job: &Job, run: RunId, delay: Duration) -> Handled {
         self.call_next(job).await;
         let message = JobMessage::run(job.id, run, job.version);
-        match self.jobs.send(job.priority, job.user_id, &message, delay).await {
+        match self.announce(job.priority, job.user_id, message, delay).await {
             Ok(()) => Handled::Done,
             Err(error) => {
                 tracing::warn!(job = %job.id, %error, "a run could not be held back; the message stays");

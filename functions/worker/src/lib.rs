@@ -13,6 +13,7 @@ mod outbound;
 mod purge;
 mod quota;
 mod settle;
+mod shift;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ use crate::notice::Tries;
 use crate::outbound::Guarded;
 use crate::quota::Quota;
 use crate::settle::Start;
+use crate::shift::Shift;
 
 pub use config::{ACTIONS, Config, VARIABLES};
 
@@ -63,6 +65,7 @@ pub struct Worker {
     world: Arc<World>,
     ambient: Ambient,
     config: Arc<Config>,
+    shift: Shift,
 }
 
 impl Worker {
@@ -88,6 +91,7 @@ impl Worker {
             world: Arc::new(world),
             ambient,
             config: Arc::new(config),
+            shift: Shift::of(0),
         }
     }
 
@@ -99,12 +103,15 @@ impl Worker {
         Ok(Self::new(&Clients::from_environment().await, config, Ambient::system()))
     }
 
-    /// Handles a batch, each message by itself.
+    /// Handles a batch, each message by itself; what they ask for at the same moment they ask for together.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        let worker = self.clone();
+        let worker = Self { shift: Shift::of(event.records.len()), ..self.clone() };
         drive(event, &self.source, move |message, receives| {
             let worker = worker.clone();
-            async move { worker.message(message, receives).await }
+            async move {
+                let _place = worker.shift.join();
+                worker.message(message, receives).await
+            }
         })
         .await
     }

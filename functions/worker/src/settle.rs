@@ -36,7 +36,7 @@ impl Worker {
     pub(crate) async fn tell_start(&self, job: &Job) -> Start {
         let Some(run) = &job.run else { return Start::Unknown };
         let told = async {
-            let endpoints = self.store.endpoints_of(job.user_id).await?;
+            let endpoints = self.endpoints_of(job.user_id).await?;
             if !(Receivers { deployment: None, endpoints: &endpoints }).hear_of_starts() {
                 return Ok(Start::Told);
             }
@@ -44,7 +44,7 @@ impl Worker {
             if run.attempt > 1 {
                 starts = self.unknown(job, starts).await?;
             }
-            let sent = self.webhooks.send(&starts, Duration::ZERO).await;
+            let sent = self.deliver(starts).await;
             sent.map(|()| Start::Told).map_err(|error| StoreError::Busy(error.to_string()))
         };
         told.await.unwrap_or_else(|error| {
@@ -104,11 +104,11 @@ impl Worker {
             && self.config.mail_from.is_some()
             && !(sent.end && self.store.notice_begun(job.id, run.id).await?);
         let sending = async {
-            self.webhooks.send(&missing, Duration::ZERO).await?;
+            self.deliver(missing).await?;
             if notice {
                 // An e-mail may wait behind other work of its owner.
                 let message = JobMessage::notice(job.id, run.id);
-                self.jobs.send(Priority::Low, job.user_id, &message, Duration::ZERO).await?;
+                self.announce(Priority::Low, job.user_id, message, Duration::ZERO).await?;
             }
             Ok::<_, QueueError>(Handled::Done)
         };
@@ -120,7 +120,7 @@ impl Worker {
 
     /// The deliveries that the run owes and that are not known to be sent.
     async fn missing(&self, job: &Job, run: &Run, sent: Sent) -> Result<Vec<Deliver>, StoreError> {
-        let endpoints = self.store.endpoints_of(job.user_id).await?;
+        let endpoints = self.endpoints_of(job.user_id).await?;
         let to = Receivers { deployment: self.config.webhook_url.as_deref(), endpoints: &endpoints };
         if !to.hear_of(job) {
             return Ok(Vec::new());

@@ -4,9 +4,12 @@ mod line;
 
 use std::io::IsTerminal;
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Vars;
 use line::Line;
@@ -37,15 +40,24 @@ pub fn init() {
     if let Some(function) = &function {
         meter::emf::install(function);
     }
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(&level)).with_writer(std::io::stdout);
     let outcome = if function.is_some() || !std::io::stdout().is_terminal() {
-        builder.fmt_fields(JsonFields::new()).event_format(Line).try_init()
+        lines(&level, std::io::stdout).try_init()
     } else {
-        builder.compact().with_target(false).try_init()
+        let builder = tracing_subscriber::fmt().with_env_filter(filter(&level)).with_writer(std::io::stdout);
+        builder.compact().with_target(false).finish().try_init()
     };
     if outcome.is_err() {
         tracing::debug!("the log of this process was set up before");
     }
+}
+
+/// The log as machines read it, for whoever counts its lines.
+pub fn lines<W>(level: &str, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(level)).with_writer(writer);
+    builder.fmt_fields(JsonFields::new()).event_format(Line).finish()
 }
 
 /// What is logged at this level. A text that names no level counts as `info`: a log is no reason not to start.

@@ -103,37 +103,44 @@ pub struct Skipped {
     pub why: String,
 }
 
-/// One attempt to deliver.
+/// One attempt to deliver. Member names are single letters where it is stored, as in a job's log; the long ones are read too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct DeliveryAttempt {
     /// Its number in the record's life, from 1.
+    #[serde(rename = "n", alias = "attempt")]
     pub attempt: u32,
     /// When the request was sent.
-    #[serde(with = "crate::time::millis")]
+    #[serde(rename = "t", alias = "sentAt", with = "crate::time::millis")]
     pub sent_at: Moment,
     /// How long the answer took.
+    #[serde(rename = "d", alias = "durationMs")]
     pub duration_ms: u64,
     /// The answer's status, if there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "s", alias = "responseStatus", default, skip_serializing_if = "Option::is_none")]
     pub response_status: Option<u16>,
     /// What was sent with it, as far as it does not follow from the rest of the record.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "q", alias = "requestHeaders", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub request_headers: BTreeMap<String, String>,
     /// What the answer said besides, as far as it helps.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "h", alias = "responseHeaders", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub response_headers: BTreeMap<String, String>,
     /// The beginning of the answer's body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "b", alias = "responseBody", default, skip_serializing_if = "Option::is_none")]
     pub response_body: Option<String>,
     /// What went wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "e", alias = "error", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What kind of thing went wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "c", alias = "errorClass", default, skip_serializing_if = "Option::is_none")]
     pub error_class: Option<String>,
     /// When the next attempt was due after it.
-    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "x",
+        alias = "nextAttemptAt",
+        default,
+        with = "crate::time::millis::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub next_attempt_at: Option<Moment>,
 }
 

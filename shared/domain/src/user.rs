@@ -44,6 +44,9 @@ pub struct User {
     /// When all API keys were last made dead at once, in the same way.
     #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
     pub keys_valid_after: Option<Moment>,
+    /// When a session was last logged out. Only a token that was issued before may be one of those.
+    #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
+    pub logged_out_at: Option<Moment>,
     /// When the account was deleted: from then on the user counts as absent, until all that was theirs is gone.
     #[serde(default, with = "crate::time::millis::option", skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Moment>,
@@ -242,6 +245,7 @@ mod tests {
             signing: None,
             tokens_valid_after: None,
             keys_valid_after: None,
+            logged_out_at: None,
             deleted_at: None,
             created_at: Moment::from_millis(1),
             version: 1,

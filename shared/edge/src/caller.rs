@@ -141,7 +141,7 @@ impl Sessions {
 
     async fn by_token(&self, text: &str) -> Result<Caller, Problem> {
         let token = self.verify(text).await?;
-        let session = self.store.session(token.user, &token.jti).await?;
+        let session = self.store.session(token.user, &token.jti, token.issued_at).await?;
         if session.revoked {
             return Err(refuse(Code::Unauthorized, "the token was logged out; log in again"));
         }

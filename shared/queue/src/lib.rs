@@ -5,9 +5,11 @@ mod dead;
 mod driver;
 mod error;
 mod send;
+mod together;
 pub mod topology;
 
 pub use dead::{Begun, DeadLetter, DeadLetters, Heap, Redrive};
 pub use driver::{Handled, Source, drive, drive_parsed};
 pub use error::QueueError;
 pub use send::{JobQueues, NotSent, WebhookQueues};
+pub use together::{Crew, Place, Together};

@@ -17,6 +17,11 @@ use serde_json::Value;
 use crate::due::{self, Shards};
 use crate::{Item, StoreError, keys};
 
+mod shown;
+
+use shown::Shown;
+pub(crate) use shown::write_over;
+
 /// A write is billed by the KB: beyond this size the payload moves to an item of its own.
 const ONE_WRITE_UNIT: usize = 1024;
 /// What the log, the lease and the end will add to a job in the course of its first run.
@@ -35,7 +40,8 @@ struct JobItem {
     search: String,
     priority: Priority,
     status: Status,
-    version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
     max_retries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<u32>,
@@ -81,8 +87,11 @@ struct JobItem {
     log: Log,
     #[serde(with = "domain::time::millis")]
     created_at: Moment,
-    #[serde(with = "domain::time::millis")]
-    updated_at: Moment,
+    #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
+    updated_at: Option<Moment>,
+    /// What the index shows in the place of the members of that name, which change with every write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shown: Option<Shown>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cancel_id: Option<CancelId>,
     #[serde(default, with = "domain::time::millis::option", skip_serializing_if = "Option::is_none")]
@@ -108,7 +117,7 @@ pub(crate) fn write(job: &Job, shards: Shards) -> Result<Item, StoreError> {
         search: job.search_text(),
         priority: job.priority,
         status: job.status,
-        version: job.version,
+        version: Some(job.version),
         max_retries: job.max_retries,
         timeout_seconds: Some(job.timeout_seconds).filter(|seconds| *seconds != LONGEST_TIMEOUT),
         schedule: table.map(|table| table.schedule.clone()),
@@ -131,7 +140,8 @@ pub(crate) fn write(job: &Job, shards: Shards) -> Result<Item, StoreError> {
         dead_lettered: run.is_some_and(|run| run.dead_lettered),
         log: job.log.clone(),
         created_at: job.created_at,
-        updated_at: job.updated_at,
+        updated_at: Some(job.updated_at),
+        shown: Some(Shown::of(job)),
         cancel_id: job.cancel_id,
         deleted_at: job.deleted_at,
         expires_at: job.expires_at.map(Moment::as_seconds_ceil),
@@ -154,10 +164,16 @@ pub(crate) fn read(mut item: Item) -> Result<Job, StoreError> {
         item.extend(owner.map(|owner| ("userId".to_owned(), owner)));
     }
     let item: JobItem = from_item(item).map_err(|e| StoreError::unreadable("a job cannot be read", e))?;
+    let shown = item.shown;
+    let version = item.version.or(shown.map(|shown| shown.version));
+    let updated_at = item.updated_at.or(shown.map(|shown| shown.updated_at));
+    let (Some(version), Some(updated_at)) = (version, updated_at) else {
+        return Err(StoreError::unreadable("a job cannot be read", format!("{} has no version", item.id)));
+    };
     let run = match (item.run_id, item.started_at) {
         (Some(id), Some(started_at)) => Some(Run {
             id,
-            attempt: item.attempt.unwrap_or(0),
+            attempt: item.attempt.or(shown.and_then(|shown| shown.attempt)).unwrap_or(0),
             started_at,
             due_at: item.due_at,
             lease: item.lease,
@@ -189,7 +205,7 @@ pub(crate) fn read(mut item: Item) -> Result<Job, StoreError> {
         payload,
         priority: item.priority,
         status: item.status,
-        version: item.version,
+        version,
         max_retries: item.max_retries,
         timeout_seconds: item.timeout_seconds.unwrap_or(LONGEST_TIMEOUT),
         timetable: item.schedule.map(|schedule| Timetable { schedule, rev, next, fired_through, fires }),
@@ -197,7 +213,7 @@ pub(crate) fn read(mut item: Item) -> Result<Job, StoreError> {
         run,
         log: item.log,
         created_at: item.created_at,
-        updated_at: item.updated_at,
+        updated_at,
         cancel_id: item.cancel_id,
         deleted_at: item.deleted_at,
         expires_at: item.expires_at.map(|seconds| Moment::from_millis(seconds.saturating_mul(1000))),

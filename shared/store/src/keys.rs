@@ -7,7 +7,8 @@
 //! | a user's jobs by status and priority | Query `list`, `<userId>#<status>#<priority>`, merged by id |
 //! | a user's deliveries by state | Query `list`, `DELIVERIES#<userId>#<state>`, merged by id |
 //! | what falls due | Query `due`, `DUE#<shard>` / up to `<millis>` |
-//! | a caller's record and whether the token is dead | BatchGetItem of two keys |
+//! | a caller's record and whether the token is dead | GetItem, and one of the token if its user has logged out since |
+//! | a delivery, its job and its receiver | Query `JOB#<jobId>` / `DELIVERY#<webhookId>` to `JOB`, BatchGetItem |
 //! | a caller's API key | GetItem `KEY#<sha256 of the key>` / `KEY`, then of the user |
 //! | a user's API keys | Query `list`, `KEYS#<userId>`, then BatchGetItem |
 //! | all users | Query `list`, `USERS`, then BatchGetItem |
@@ -104,6 +105,15 @@ pub(crate) fn job_cell(user: UserId, status: Status, priority: Priority) -> Stri
 
 pub(crate) fn delivery_cell(user: UserId, state: DeliveryState) -> String {
     format!("DELIVERIES#{user}#{}", state.as_str())
+}
+
+/// What the keys of a delivery tell: its id, its job, its owner, its receiver and its state.
+pub(crate) fn told_of_delivery(item: &Item) -> Option<[String; 5]> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
+    let (pk, sk) = (text("pk")?, text("sk")?);
+    let (owner, state) = text("listPk")?.strip_prefix("DELIVERIES#")?.split_once('#')?;
+    let (job, id) = (pk.strip_prefix("JOB#")?, sk.strip_prefix(DELIVERY_PREFIX)?);
+    Some([id, job, owner, text("search")?, state].map(str::to_owned))
 }
 
 /// The `due` partition of a shard.

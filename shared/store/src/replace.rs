@@ -36,7 +36,8 @@ pub enum Replaced {
 impl Store {
     /// Writes `next` over `seen`, the version before it. If that leaves an ended run out of the record, the run is put
     /// aside in the same transaction, and kept for so long: so no run is lost, and none is put beside a job that was
-    /// deleted in between and has been purged. A payload does not expire any more if the job has a future again.
+    /// deleted in between and has been purged. A payload does not expire any more if the job has a future again. Where an
+    /// attempt begins and nothing else that a list shows has changed, the row of the list stays as it is.
     ///
     /// What becomes of it is as in [`replace_job`](Self::replace_job).
     pub async fn replace_seen(
@@ -47,7 +48,11 @@ impl Store {
     ) -> Result<Replaced, StoreError> {
         let revives = seen.expires_at.is_some() && next.expires_at.is_none();
         let Some(ended) = put_aside(seen, next) else {
-            return if revives { self.revive_job(next).await } else { self.replace_job(next).await };
+            return match next.expires_at {
+                None if revives => self.revive_job(next).await,
+                None => self.replace_item(job_item::write_over(seen, next, self.shards)?, next).await,
+                Some(_) => self.replace_job(next).await,
+            };
         };
         let expires = keep.map(|keep| next.updated_at.plus(keep));
         let aside = self.put(runs::item(next.id, ended, expires)?)?;

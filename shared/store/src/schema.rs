@@ -20,29 +20,28 @@ pub const TTL_ATTRIBUTE: &str = "expiresAt";
 pub const MOST_CARRIED: usize = 20;
 /// Attributes that key a table or an index.
 pub const KEY_ATTRIBUTES: [&str; 6] = ["pk", "sk", "listPk", "listSk", "duePk", "dueSk"];
-/// What a row of `list` carries besides its keys. DynamoDB takes 20 names an index: whose a job is stands in its key.
-pub const LIST_PROJECTION: [&str; MOST_CARRIED] = [
+/// What a row of `list` carries besides its keys. Whose a job is stands in its key.
+pub const LIST_PROJECTION: [&str; 18] = [
     "id",
     "taskName",
     "type",
     "priority",
     "status",
-    "version",
+    "shown",
     "maxRetries",
     "timeoutSeconds",
     "schedule",
-    "attempt",
     "runId",
     "nextRunAt",
     "webhookUrl",
     "lastError",
     "createdAt",
-    "updatedAt",
     "startedAt",
     "completedAt",
     "search",
     "expiresAt",
 ];
+const _: () = assert!(LIST_PROJECTION.len() <= MOST_CARRIED);
 /// What a row of `due` carries besides its keys.
 pub const DUE_PROJECTION: [&str; 5] = ["id", "userId", "priority", "scheduleRev", "nextRunAt"];
 

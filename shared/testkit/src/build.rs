@@ -33,6 +33,7 @@ pub fn user(bed: &Bed, name: &str) -> Persona {
         signing: None,
         tokens_valid_after: None,
         keys_valid_after: None,
+        logged_out_at: None,
         deleted_at: None,
         created_at: now,
         version: 1,

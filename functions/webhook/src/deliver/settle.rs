@@ -65,16 +65,22 @@ impl Courier {
     }
 }
 
+/// Of an attempt that went well the record tells all there is to tell.
 fn log(record: &Delivery) {
     let Some(last) = record.attempts.last() else { return };
-    tracing::info!(
-        webhook = %record.id,
-        job = %record.job_id,
-        attempt = last.attempt,
-        state = record.state.as_str(),
-        status = last.response_status,
-        class = last.error_class.as_deref(),
-        duration_ms = last.duration_ms,
-        "attempted"
-    );
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                webhook = %record.id,
+                job = %record.job_id,
+                attempt = last.attempt,
+                state = record.state.as_str(),
+                status = last.response_status,
+                class = last.error_class.as_deref(),
+                duration_ms = last.duration_ms,
+                "attempted"
+            )
+        };
+    }
+    if last.error.is_none() { line!(debug) } else { line!(info) }
 }

@@ -206,6 +206,7 @@ impl House {
             signing: signing.map(|signing| signing(id)),
             tokens_valid_after: None,
             keys_valid_after: None,
+            logged_out_at: None,
             deleted_at: None,
             created_at: self.now(),
             version: 1,

@@ -216,6 +216,7 @@ fn person(last: char, role: Role) -> User {
         signing: None,
         tokens_valid_after: None,
         keys_valid_after: None,
+        logged_out_at: None,
         deleted_at: None,
         created_at: Moment::from_millis(1_700_000_000_000),
         version: 1,

@@ -91,7 +91,7 @@ async fn a_deleted_user_counts_as_absent_and_frees_what_it_held() {
     assert_eq!(desk.sound.user(ann.user.id).await.unwrap(), None);
     assert_eq!(desk.sound.user_by_email(&ann.email.digest()).await.unwrap(), None);
     assert_eq!(holder(&desk, "ann").await, None);
-    assert!(desk.sound.session(ann.user.id, "jti").await.unwrap().user.is_none());
+    assert!(desk.sound.session(ann.user.id, "jti", desk.now()).await.unwrap().user.is_none());
     assert!(desk.sound.list_users(None, 10).await.unwrap().users.is_empty());
     assert_eq!(desk.sound.user_even_deleted(ann.user.id).await.unwrap(), Some(mark.clone()));
     // Both can be registered anew, and the first owner's purge does not touch the second.

@@ -201,3 +201,56 @@ async fn a_users_deliveries_are_found_by_their_receiver_and_the_moment_of_their_
         }
     }
 }
+
+#[tokio::test]
+async fn a_record_that_says_all_of_itself_is_read_like_one_that_leaves_to_its_keys_what_they_tell() {
+    let desk = Desk::new().await;
+    let job = desk.job().await;
+    let record = attempted(&delivery(&desk, &job, desk.run_id()), &desk, DeliveryState::Retrying);
+    assert!(desk.sound.replace_delivery(&Delivery { version: 1, ..record.clone() }, None).await.unwrap());
+    let record = Delivery { version: 1, ..record };
+    assert_eq!(desk.sound.delivery(job.id, record.id).await.unwrap().as_ref(), Some(&record));
+    let client = desk.bed.sound_clients().dynamodb();
+    let text = |value: String| aws_sdk_dynamodb::types::AttributeValue::S(value);
+    let update = client.update_item().table_name(testkit::TABLE).set_key(Some(
+        [("pk", format!("JOB#{}", job.id)), ("sk", format!("DELIVERY#{}", record.id))]
+            .map(|(name, value)| (name.to_owned(), text(value)))
+            .into(),
+    ));
+    let update = update
+        .update_expression("SET id = :id, jobId = :job, userId = :user, endpointId = :to, #state = :state, requestBody = body REMOVE body")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":id", text(record.id.to_string()))
+        .expression_attribute_values(":job", text(job.id.to_string()))
+        .expression_attribute_values(":user", text(job.user_id.to_string()))
+        .expression_attribute_values(":to", text("job".to_owned()))
+        .expression_attribute_values(":state", text("retrying".to_owned()));
+    update.send().await.unwrap();
+    assert_eq!(desk.sound.delivery(job.id, record.id).await.unwrap().as_ref(), Some(&record));
+}
+
+#[tokio::test]
+async fn a_message_finds_its_job_behind_whatever_stands_between_and_what_several_share_is_read_once() {
+    let desk = Desk::new().await;
+    let (job, other) = (desk.job().await, desk.job().await);
+    let (old, fresh) = (message(&desk, &job, desk.run_id()), message(&desk, &other, desk.run_id()));
+    assert!(desk.sound.replace_delivery(&delivery(&desk, &job, old.run_id), None).await.unwrap());
+    for _ in 0..3 {
+        desk.pass(1);
+        let later = delivery(&desk, &job, desk.run_id());
+        assert!(desk.sound.replace_delivery(&later, None).await.unwrap());
+    }
+    desk.bed.faults.clear();
+    let found = desk.patient.delivery_contexts(&[(&old, true), (&fresh, true)], desk.now()).await.unwrap();
+    let seen: Vec<_> = found
+        .iter()
+        .map(|one| (one.job.as_ref().map(|job| job.id), one.delivery.as_ref().map(|one| one.id)))
+        .collect();
+    assert_eq!(seen, [(Some(job.id), Some(old.webhook_id)), (Some(other.id), None)]);
+    let calls = desk.bed.faults.calls();
+    let mut names: Vec<_> = calls.iter().map(testkit::Call::name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["BatchGetItem", "GetItem", "Query", "Query"]);
+    let shared = calls.iter().find(|call| call.name() == "BatchGetItem").unwrap();
+    assert_eq!(shared.body.matches("\"PROFILE\"").count(), 1);
+}

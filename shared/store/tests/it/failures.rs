@@ -29,7 +29,7 @@ async fn what_passes_by_itself_is_busy_for_every_operation() {
         let list = blunt.list_jobs(desk.owner, &Default::default(), None, 0, 5, now).await;
         assert!(is_busy(list), "{fault:?}");
         assert!(is_busy(blunt.count_jobs(desk.owner, &Default::default(), 5).await), "{fault:?}");
-        assert!(is_busy(blunt.session(desk.owner, "jti").await), "{fault:?}");
+        assert!(is_busy(blunt.session(desk.owner, "jti", desk.now()).await), "{fault:?}");
         assert!(is_busy(blunt.purge_job(job.id, 1_000).await), "{fault:?}");
         assert!(is_busy(blunt.job_deliveries(job.id, None, 5, now).await), "{fault:?}");
     }
@@ -43,7 +43,7 @@ async fn what_passes_by_itself_is_busy_for_every_operation() {
         let moved = blunt.replace_job_and_payload(touched(&job, now), payload(2_000)).await;
         assert!(is_busy(moved), "{fault:?}");
         assert!(is_busy(blunt.count_in_window("run", "ann", window, 5).await), "{fault:?}");
-        assert!(is_busy(blunt.revoke_token("jti", now).await), "{fault:?}");
+        assert!(is_busy(blunt.revoke_token(desk.owner, "jti", now, now).await), "{fault:?}");
         let created = blunt.create_user(&ann.user, &ann.email, &ann.name).await;
         assert!(matches!(created, Err(store::CreateUserError::Store(StoreError::Busy(_)))), "{fault:?}");
     }

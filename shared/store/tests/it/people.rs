@@ -1,6 +1,9 @@
 //! Users, the locks of their addresses and names, and their sessions.
 
-use domain::user::{Role, UserName};
+use std::time::Duration;
+
+use domain::time::Moment;
+use domain::user::{Role, User, UserName};
 use futures::future::join_all;
 use store::{CreateUserError, StoreError};
 use testkit::{Fault, When};
@@ -95,12 +98,20 @@ async fn a_revoked_token_is_dead_and_the_others_live() {
     let desk = Desk::new().await;
     let ann = testkit::user(&desk.bed, "ann");
     desk.sound.create_user(&ann.user, &ann.email, &ann.name).await.unwrap();
-    desk.sound.revoke_token("dead", desk.now()).await.unwrap();
-    desk.sound.revoke_token("dead", desk.now()).await.unwrap();
-    let dead = desk.sound.session(ann.user.id, "dead").await.unwrap();
-    assert_eq!((dead.user.as_ref(), dead.revoked), (Some(&ann.user), true));
-    let alive = desk.sound.session(ann.user.id, "alive").await.unwrap();
-    assert_eq!((alive.user.as_ref(), alive.revoked), (Some(&ann.user), false));
-    let nobody = desk.sound.session(desk.owner, "dead").await.unwrap();
-    assert_eq!((nobody.user, nobody.revoked), (None, true));
+    desk.sound.revoke_token(ann.user.id, "dead", desk.now(), desk.now()).await.unwrap();
+    desk.sound.revoke_token(ann.user.id, "dead", desk.now(), desk.now()).await.unwrap();
+    let id = |session: &store::Session| session.user.as_ref().map(|user| user.id);
+    let dead = desk.sound.session(ann.user.id, "dead", desk.now()).await.unwrap();
+    assert_eq!((id(&dead), dead.revoked), (Some(ann.user.id), true));
+    let alive = desk.sound.session(ann.user.id, "alive", desk.now()).await.unwrap();
+    assert_eq!((id(&alive), alive.revoked), (Some(ann.user.id), false));
+    // Who has it from a machine whose clock is behind, and who got one since.
+    let (before, since) = (Moment::from_millis(0), desk.now().plus(Duration::from_secs(61)));
+    assert!(desk.sound.session(ann.user.id, "dead", before).await.unwrap().revoked);
+    assert!(!desk.sound.session(ann.user.id, "fresh", since).await.unwrap().revoked);
+    let nobody = desk.sound.session(desk.owner, "dead", desk.now()).await.unwrap();
+    assert_eq!((id(&nobody), nobody.revoked), (None, false));
+    // A change of the user that was decided on before does not lose the note.
+    let stale = User { version: 2, ..ann.user.clone() };
+    assert!(!desk.sound.replace_user(&stale).await.unwrap());
 }

@@ -149,3 +149,40 @@ async fn of_many_writers_at_once_one_writes() {
     let written = all.into_iter().filter(|told| matches!(told, Ok(Replaced::Written))).count();
     assert_eq!(written, 1);
 }
+
+/// What the row of the only job shows of what changes with every write.
+async fn shown(desk: &Desk) -> serde_json::Value {
+    let mut rows = desk.bed.rows(Some("list")).await;
+    assert_eq!(rows.len(), 1);
+    rows.remove(0)["shown"].take()
+}
+
+#[tokio::test]
+async fn a_claim_leaves_the_row_of_the_list_as_it_is_and_the_next_write_does_not() {
+    let desk = Desk::new().await;
+    let job = desk.job().await;
+    let started = life::start(&job, desk.run_id(), desk.now());
+    assert!(is_written(desk.sound.replace_seen(&job, &started, None).await.unwrap()));
+    let before = shown(&desk).await;
+    assert_eq!(before, json!({"v": 2, "n": 0, "t": desk.now().as_millis()}));
+    let run = started.run.as_ref().unwrap().id;
+    desk.pass(3);
+    let claimed = life::claim(&started, run, 7, desk.now());
+    assert!(is_written(desk.patient.replace_seen(&started, &claimed, None).await.unwrap()));
+    assert_eq!(
+        desk.sound.job(job.id, desk.now()).await.unwrap().as_ref(),
+        Some(&claimed),
+        "the record tells"
+    );
+    assert_eq!(shown(&desk).await, before);
+    // Once more, after its answer was lost: it is known again.
+    assert!(is_written(desk.sound.replace_seen(&started, &claimed, None).await.unwrap()));
+    // A worker that takes over does not know what the row shows, and neither does who edits.
+    desk.pass(90);
+    let taken = life::claim(&claimed, run, 8, desk.now());
+    assert!(is_written(desk.sound.replace_seen(&claimed, &taken, None).await.unwrap()));
+    assert_eq!(shown(&desk).await, json!({"v": 4, "n": 2, "t": desk.now().as_millis()}));
+    let filter = domain::filter::JobFilter::default();
+    let page = desk.sound.list_jobs(desk.owner, &filter, None, 0, 1, desk.now()).await.unwrap();
+    assert_eq!((page.jobs[0].version, page.jobs[0].run.as_ref().unwrap().attempt), (4, 2));
+}

@@ -142,7 +142,7 @@ async fn reading() {
     desk.patient.jobs(&[job.id], desk.now()).await.unwrap();
     desk.patient.job_and_all(job.id, desk.now()).await.unwrap();
     same_as_before!("read_job", requests(&desk));
-    desk.patient.session(desk.owner, "jti").await.unwrap();
+    desk.patient.session(desk.owner, "jti", desk.now()).await.unwrap();
     same_as_before!("session", requests(&desk));
 }
 
@@ -197,7 +197,7 @@ async fn the_rest() {
     same_as_before!("purge_job", requests(&desk));
     desk.patient.create_user(&ann.user, &ann.email, &ann.name).await.unwrap();
     desk.patient.replace_user(&domain::user::User { version: 2, ..ann.user }).await.unwrap();
-    desk.patient.revoke_token("jti", desk.now()).await.unwrap();
+    desk.patient.revoke_token(desk.owner, "jti", desk.now(), desk.now()).await.unwrap();
     same_as_before!("people", requests(&desk));
     let window = Window::around(desk.now(), Duration::from_secs(900));
     desk.patient.count_in_window("run", "subject", window, 100).await.unwrap();

@@ -17,6 +17,7 @@ mod world;
 
 mod adding_a_task;
 mod authorisation;
+mod cost;
 mod crash_points;
 mod deployed;
 mod events;

@@ -1,10 +1,12 @@
 //! A receiver of webhooks, and how it believes them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
+use axum::response::IntoResponse;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -58,6 +60,14 @@ pub(crate) struct Sink {
 impl Sink {
     /// A receiver that answers as `judge` says.
     pub(crate) async fn new(judge: impl FnMut(&Arrival) -> StatusCode + Send + 'static) -> Self {
+        Self::slow(Duration::ZERO, judge).await
+    }
+
+    /// One that takes so long to answer, and then says what servers commonly say.
+    pub(crate) async fn slow(
+        takes: Duration,
+        judge: impl FnMut(&Arrival) -> StatusCode + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let arrivals = Arc::new(Mutex::new(Vec::new()));
@@ -68,12 +78,19 @@ impl Sink {
             async move {
                 let (parts, body) = request.into_parts();
                 let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+                if !takes.is_zero() {
+                    tokio::time::sleep(takes).await;
+                }
                 let path = parts.uri.path().to_owned();
                 let mut arrival = Arrival { path, headers: parts.headers, body, answer: StatusCode::OK };
                 arrival.answer = judge.lock().unwrap()(&arrival);
                 let answer = arrival.answer;
                 kept.lock().unwrap().push(arrival);
-                answer
+                if takes.is_zero() {
+                    return answer.into_response();
+                }
+                let headers = [("content-type", "application/json"), ("server", "nginx")];
+                (answer, headers, r#"{"ok":true}"#).into_response()
             }
         });
         tokio::spawn(async move { axum::serve(listener, routes).await });

@@ -205,6 +205,7 @@ async fn register(store: &Store, ambient: &Ambient) -> Result<UserId, Fault> {
         role: Role::User,
         signing: Some(Signing { current: sealed, previous: None, previous_until: None }),
         tokens_valid_after: None,
+        logged_out_at: None,
         keys_valid_after: None,
         deleted_at: None,
         created_at: now,

@@ -1,5 +1,6 @@
 //! What a process has: the functions, with its own way to AWS.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
@@ -46,6 +47,11 @@ pub(crate) struct Reply {
 impl Hands {
     /// The functions with that way to AWS; each call is made once, for what the SDK repeats hides what is lost.
     pub(crate) fn new(bed: &Bed, way: SharedHttpClient) -> Self {
+        Self::with(bed, way, variables(bed))
+    }
+
+    /// The same with these variables.
+    pub(crate) fn with(bed: &Bed, way: SharedHttpClient, variables: HashMap<String, String>) -> Self {
         let ledger = calls().map(|folder| Ledger::open(&folder).unwrap());
         let clients = |function: &'static str| {
             let way = match &ledger {
@@ -56,7 +62,7 @@ impl Hands {
             Clients::from_config(&sdk.build())
         };
         let ambient = bed.ambient.clone();
-        let mut vars = Vars::new(variables(bed));
+        let mut vars = Vars::new(variables);
         let auth = auth::Config::read(&mut vars);
         let (run, jobs) = (run::Config::read(&mut vars), jobs::Config::read(&mut vars));
         let endpoints = endpoints::Config::read(&mut vars);
@@ -107,21 +113,36 @@ impl Hands {
 
     /// The same for the queue at that URL, with at most so many messages.
     pub(crate) async fn serve(&self, queue_url: String, queue: Queue, batch_size: usize) -> Delivery {
-        let mapping = Mapping {
+        let handler = |event: SqsEvent| async move { Ok::<_, HandlerError>(self.handle(queue, event).await) };
+        self.deliver(queue, &Self::mapping(queue_url, queue, batch_size), &handler).await
+    }
+
+    /// How that queue's messages come to its function.
+    pub(crate) fn mapping(queue_url: String, queue: Queue, batch_size: usize) -> Mapping {
+        Mapping {
             queue_url,
             function: queue.name.to_owned(),
             batch_size,
             maximum_concurrency: 1,
             timeout: Duration::from_secs(60),
-        };
-        let handler = |event: SqsEvent| async move {
-            let answer = match queue {
-                topology::JOBS_DLQ => self.deadletter.handle(event).await,
-                topology::WEBHOOKS => self.webhook.handle(event).await,
-                _ => self.worker.handle(event).await,
-            };
-            Ok::<SqsBatchResponse, HandlerError>(answer)
-        };
+        }
+    }
+
+    /// What the queue's function does about that event.
+    pub(crate) async fn handle(&self, queue: Queue, event: SqsEvent) -> SqsBatchResponse {
+        match queue {
+            topology::JOBS_DLQ => self.deadletter.handle(event).await,
+            topology::WEBHOOKS => self.webhook.handle(event).await,
+            _ => self.worker.handle(event).await,
+        }
+    }
+
+    /// One batch to that handler.
+    pub(crate) async fn deliver<H, F>(&self, queue: Queue, mapping: &Mapping, handler: &H) -> Delivery
+    where
+        H: Fn(SqsEvent) -> F,
+        F: Future<Output = Result<SqsBatchResponse, HandlerError>>,
+    {
         let [worker, webhook, deadletter] = &self.sources;
         let source = match queue {
             topology::JOBS_DLQ => deadletter,
@@ -129,12 +150,12 @@ impl Hands {
             _ => worker,
         };
         // A source that cannot be asked, or told, comes back later.
-        mapping.step(source, &handler).await.unwrap_or(Delivery::Idle)
+        mapping.step(source, handler).await.unwrap_or(Delivery::Idle)
     }
 }
 
 /// How everything is set: nothing takes time that need not, and no limit is met.
-fn variables(bed: &Bed) -> std::collections::HashMap<String, String> {
+fn variables(bed: &Bed) -> HashMap<String, String> {
     let mut all = bed.vars();
     let own = [
         ("SIMULATED_TASK_MS", "0"),
