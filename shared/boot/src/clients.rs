@@ -148,6 +148,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_is_made_when_it_is_first_asked_for_and_for_all_clones() {
+        let clients = Clients::from_environment().await;
+        let clone = clients.clone();
+        let _ = clients.sqs();
+        assert!(clone.made.sqs.get().is_some());
+        assert!(clone.made.ses.get().is_none() && clone.made.dynamodb.get().is_none());
+        let _ = clone.ses();
+        assert!(clients.made.ses.get().is_some());
+    }
+
+    #[tokio::test]
     async fn clients_of_the_environment_are_made_without_the_network() {
         let made = tokio::time::timeout(Duration::from_millis(500), Clients::from_environment()).await;
         let clients = made.unwrap();
