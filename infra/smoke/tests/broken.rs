@@ -1,5 +1,7 @@
 //! A deployment that does what it is for passes; one that is broken anywhere does not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
