@@ -76,9 +76,10 @@ def adapted(template, ledger):
     for resource in resources.values():
         resource.pop("UpdatePolicy", None)
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
-            scaling = resource["Properties"]["ScalingConfig"]
+            scaling = resource["Properties"].get("ScalingConfig")
             # It takes a parameter for a text, and does not compare it with numbers.
-            scaling["MaximumConcurrency"] = template["Parameters"][scaling["MaximumConcurrency"]["Ref"]]["Default"]
+            if scaling:
+                scaling["MaximumConcurrency"] = template["Parameters"][scaling["MaximumConcurrency"]["Ref"]]["Default"]
     for function in functions(template):
         properties = function["Properties"]
         name = pathlib.PurePath(properties["Code"]["S3Key"]).stem

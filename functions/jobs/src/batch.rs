@@ -119,7 +119,7 @@ pub(crate) async fn create_all(
     let made: Vec<_> = made.into_iter().flatten().collect();
     let jobs: Vec<String> = made.iter().flatten().map(|made| made.job.id.to_string()).collect();
     if !jobs.is_empty() {
-        tracing::info!(jobs = jobs.join(" "), "created");
+        tracing::debug!(jobs = jobs.join(" "), "created");
     }
     let (created, failed) = (jobs.len(), made.len() - jobs.len());
     let mut room = MAX_BYTES;

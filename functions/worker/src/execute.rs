@@ -100,9 +100,14 @@ impl Worker {
     }
 }
 
-/// The one line of an attempt. It has the job's id from the span around it.
+/// The one line of an attempt. It has the job's id from the span around it. One that went well is told of by the line of
+/// metrics, which names the jobs of a whole batch.
 pub(crate) fn log(job: &Job) {
     let Some(run) = &job.run else { return };
     let state = run.outcome.unwrap_or(job.status).as_str();
-    tracing::info!(run = %run.id, attempt = run.attempt, state, "attempted");
+    if state == Status::Completed.as_str() {
+        tracing::debug!(run = %run.id, attempt = run.attempt, state, "attempted");
+    } else {
+        tracing::info!(run = %run.id, attempt = run.attempt, state, "attempted");
+    }
 }

@@ -32,9 +32,11 @@ pub fn root(header: &str) -> Option<&str> {
     fits.then_some(root)
 }
 
-/// Notes which job the request or the message is about: from here on each line of its log says so.
+/// Notes which job the request or the message is about: from here on each line of its log says so, and its line of
+/// metrics too.
 pub fn about(job: JobId) {
     tracing::Span::current().record("job", tracing::field::display(job));
+    meter::emf::about(job);
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ impl Watched {
         let folder = tempfile::tempdir().unwrap();
         let log = Stdio::from(std::fs::File::create(folder.path().join("log")).unwrap());
         let clock = FastClock::from_now(50).to_string();
-        let vars = [("LOG_LEVEL", "info"), ("SIMULATED_TASK_MS", "0"), ("NIGHTJAR_CLOCK", clock.as_str())];
+        let vars = [("LOG_LEVEL", "debug"), ("SIMULATED_TASK_MS", "0"), ("NIGHTJAR_CLOCK", clock.as_str())];
         let process = Process::start_logging(&["--ephemeral"], &vars, log);
         let token = process.api.person("ada").await.token;
         Self { process, folder, token }

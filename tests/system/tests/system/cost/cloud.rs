@@ -81,6 +81,7 @@ pub(super) struct Cloud {
 impl Cloud {
     /// A cloud with one user and nothing in it.
     pub(super) async fn new() -> Self {
+        count_metrics();
         let bed = Bed::new().await;
         let ledger = Ledger::new(bed.faults.clone());
         let variables = variables(&bed);
@@ -200,7 +201,8 @@ impl Cloud {
     fn invoked(&self, function: &'static str, took: Duration, given: usize) {
         let mut book = self.book.borrow_mut();
         book.invocations.push(Invocation { function, took, given });
-        for line in self.lines.take() {
+        let metrics_of_it = String::from_utf8(meter::emf::kept()).unwrap();
+        for line in self.lines.take().into_iter().chain(metrics_of_it.lines().map(str::to_owned)) {
             *book.logged.entry(function).or_default() += line.len() + LINE;
             let told: Value = serde_json::from_str(&line).unwrap();
             assert!(!matches!(told["level"].as_str(), Some("ERROR")), "{line}");
@@ -223,6 +225,16 @@ impl Cloud {
             }
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Has the lines of metrics kept, where this process has no other tests whose lines would be among them.
+fn count_metrics() {
+    #[allow(clippy::disallowed_methods, reason = "this is no part of the product that is configured")]
+    let alone = ["NEXTEST", super::JOBS].iter().any(|name| std::env::var_os(name).is_some());
+    if alone {
+        meter::emf::install("nightjar-jobs");
+        meter::emf::kept();
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn idle(cloud: &Cloud) -> Bill {
         add("SQS", name, "empty receives", pollers * POLLS_A_MINUTE * MINUTES, prices::QUEUE);
     }
     add("Secrets", "", "secrets", cloud.stack.count("AWS::SecretsManager::Secret") as f64, prices::SECRET);
-    add("CloudWatch", "", "alarms", cloud.stack.count("AWS::CloudWatch::Alarm") as f64, prices::ALARM);
+    add("CloudWatch", "", "metrics with an alarm", cloud.stack.watched() as f64, prices::ALARM);
     add("CloudWatch", "", "metrics of its own", book.metrics.len() as f64, prices::METRIC);
     Bill { name: "a month in which nobody does anything", per: "a month", rows, most: None }
 }

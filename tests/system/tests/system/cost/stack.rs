@@ -50,6 +50,16 @@ impl Stack {
         fitting.filter(|one| one.get("Condition").is_none()).count()
     }
 
+    /// How many metrics the alarms watch: each is billed as an alarm.
+    pub(super) fn watched(&self) -> usize {
+        let alarms = self.resources.values().filter(|one| one["Type"] == "AWS::CloudWatch::Alarm");
+        let watched = alarms.map(|alarm| match alarm["Properties"]["Metrics"].as_sequence() {
+            Some(metrics) => metrics.iter().filter(|metric| metric.get("MetricStat").is_some()).count(),
+            None => 1,
+        });
+        watched.sum()
+    }
+
     /// The memory of a function in MB.
     pub(super) fn memory(&self, function: &str) -> f64 {
         self.setting(function, "MemorySize").as_f64().unwrap()
