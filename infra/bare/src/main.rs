@@ -1,5 +1,6 @@
-//! The least that a function behind API Gateway can be with what ours are made of: `lambda_http`, axum, one client of
-//! the SDK, and a token that is verified. It reads no configuration, writes no log and knows none of our rooms.
+//! The least that a function behind API Gateway is if it is written as the examples of its libraries are, with what ours
+//! are made of: `lambda_http`, axum, one client of the SDK, and a token that is verified. It reads no configuration,
+//! writes no log and knows none of our rooms.
 //!
 //! `cargo xtask bench cold` measures the cold starts of the real functions beside it.
 
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    // The SDK's own way parses the certificate store here. The least does not, so this must not either.
+    // The SDK's own way parses the certificate store here, which would make it no yardstick for those that do not.
     let made = OnceLock::<SharedHttpClient>::new();
     let http = http_client_fn(move |settings, components| {
         let tls = Provider::Rustls(CryptoMode::AwsLc);
