@@ -4,10 +4,11 @@
 //! Nobody waits for what may not come: those who ask go on as soon as all others of the crew ask too, or are done, and
 //! after a moment in any case. Alone in a crew one asks at once.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 
 /// How long somebody waits for the others: longer than the calls of a batch are apart, and nothing that anybody sees.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -19,8 +20,9 @@ pub struct Crew(Arc<State>);
 #[derive(Debug)]
 struct State {
     count: Mutex<Count>,
-    /// How often all have met.
-    meetings: watch::Sender<u64>,
+    /// Rung when all have come. It wakes those who wait in the order in which they came; what wakes them in another order
+    /// each time would make another history of the same seed.
+    met: Notify,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl Crew {
     /// So many, who are to take their places.
     pub fn of(members: usize) -> Self {
         let count = Count { at_work: members, expected: members, waiting: 0 };
-        Self(Arc::new(State { count: Mutex::new(count), meetings: watch::Sender::new(0) }))
+        Self(Arc::new(State { count: Mutex::new(count), met: Notify::new() }))
     }
 
     /// Takes a place in it.
@@ -66,14 +68,15 @@ impl Crew {
 
     /// Waits until everybody at work waits, or for a moment.
     async fn meet(&self) {
-        let mut meetings = self.0.meetings.subscribe();
+        let mut met = pin!(self.0.met.notified());
+        met.as_mut().enable();
         if self.0.one_more_waits() {
             return;
         }
         let mut waiting = Waiting(&self.0, true);
-        if let Ok(met) = tokio::time::timeout(PATIENCE, meetings.changed()).await {
+        if tokio::time::timeout(PATIENCE, met).await.is_ok() {
             // Whoever called the meeting has counted us out.
-            waiting.1 = met.is_err();
+            waiting.1 = false;
         }
     }
 }
@@ -95,7 +98,7 @@ impl State {
         let met = count.waiting > 0 && count.waiting >= count.at_work;
         if met {
             count.waiting = 0;
-            self.meetings.send_modify(|meetings| *meetings += 1);
+            self.met.notify_waiters();
         }
         met
     }
