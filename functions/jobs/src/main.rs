@@ -5,5 +5,5 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     boot::telemetry::init();
-    lambda_http::run(jobs::init().await?).await
+    edge::lambda::run(jobs::init().await?).await
 }

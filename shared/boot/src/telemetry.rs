@@ -5,11 +5,12 @@ mod line;
 use std::io::IsTerminal;
 
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{fmt, registry};
 
 use crate::config::Vars;
 use line::Line;
@@ -43,8 +44,8 @@ pub fn init() {
     let outcome = if function.is_some() || !std::io::stdout().is_terminal() {
         lines(&level, std::io::stdout).try_init()
     } else {
-        let builder = tracing_subscriber::fmt().with_env_filter(filter(&level)).with_writer(std::io::stdout);
-        builder.compact().with_target(false).finish().try_init()
+        let lines = fmt::layer().with_writer(std::io::stdout).compact().with_target(false);
+        registry().with(filter(&level)).with(lines).try_init()
     };
     if outcome.is_err() {
         tracing::debug!("the log of this process was set up before");
@@ -56,43 +57,48 @@ pub fn lines<W>(level: &str, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(level)).with_writer(writer);
-    builder.fmt_fields(JsonFields::new()).event_format(Line).finish()
+    let lines = fmt::layer().fmt_fields(JsonFields::new()).event_format(Line).with_writer(writer);
+    registry().with(filter(level)).with(lines)
 }
 
 /// What is logged at this level. A text that names no level counts as `info`: a log is no reason not to start.
-fn filter(level: &str) -> EnvFilter {
+///
+/// The library's other filter can do more, and brings an engine for regular expressions into every function.
+fn filter(level: &str) -> Targets {
     // The library reads an empty text as `error`.
     let level = if level.is_empty() { "info" } else { level };
     let level = level.parse().unwrap_or(LevelFilter::INFO);
-    let mut filter = EnvFilter::default().add_directive(level.into());
-    let quiet = QUIET.map(|library| (library, level.min(LevelFilter::INFO)));
+    let quiet = level.min(LevelFilter::INFO);
+    let quiet = QUIET.map(|library| (library, quiet)).into_iter();
     // It writes no line at this level.
-    for (library, level) in quiet.into_iter().chain([(RUNTIME, LevelFilter::INFO)]) {
-        if let Ok(directive) = format!("{library}={level}").parse() {
-            filter = filter.add_directive(directive);
-        }
-    }
-    filter
+    let runtime = std::iter::once((RUNTIME, LevelFilter::INFO));
+    Targets::new().with_default(level).with_targets(quiet.chain(runtime))
 }
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
     fn libraries_stay_quiet_at_every_level() {
-        let all = filter("TRACE").to_string();
-        assert!(all.contains("hyper=info") && all.contains("aws_smithy_runtime=info"), "{all}");
-        assert!(all.contains("trace"), "{all}");
-        let few = filter("error").to_string();
-        assert!(few.contains("hyper=error") && few.contains("lambda_runtime=info"), "{few}");
+        let all = filter("TRACE");
+        assert!(all.would_enable("webhook::deliver", &Level::TRACE));
+        assert!(all.would_enable("hyper::client", &Level::INFO));
+        for library in ["hyper::client", "aws_smithy_runtime", "rustls::conn"] {
+            assert!(!all.would_enable(library, &Level::DEBUG), "{library}");
+        }
+        let few = filter("error");
+        assert!(few.would_enable("hyper", &Level::ERROR) && !few.would_enable("hyper", &Level::INFO));
+        assert!(few.would_enable(RUNTIME, &Level::INFO));
     }
 
     #[test]
     fn an_unknown_level_is_info() {
-        assert_eq!(filter("loud").max_level_hint(), Some(LevelFilter::INFO));
-        assert_eq!(filter("").max_level_hint(), Some(LevelFilter::INFO));
+        for text in ["loud", ""] {
+            assert_eq!(filter(text).default_level(), Some(LevelFilter::INFO), "{text}");
+        }
     }
 
     #[test]

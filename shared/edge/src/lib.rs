@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod cursor;
 pub mod described;
 pub mod if_match;
+pub mod lambda;
 pub mod openapi;
 pub mod path;
 pub mod problem;
