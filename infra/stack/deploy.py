@@ -1,9 +1,9 @@
 """Deploys the transformed template to ministack, as `sam deploy` does to AWS.
 
-    python infra/stack/deploy.py --engine PORT --ledger PORT --door PORT --template FILE --code FOLDER --stack NAME \
+    python infra/stack/deploy.py --engine PORT --ledger PORT --door PORT --transform PYTHON --code FOLDER --stack NAME \
         [Name=Value ...]
 
-The template is what transform.py says; FOLDER has what cargo-lambda built (nightjar-<function>/bootstrap). What follows
+PYTHON runs transform.py, which needs other packages; FOLDER has what cargo-lambda built (nightjar-<function>/bootstrap). What follows
 are the stack's parameters, over those of parameters.json. A stack of that name that exists already is updated. Says the stack's outputs as JSON.
 
 What differs from a deployment to AWS: ministack makes no routes of an HTTP API's OpenAPI document, so they are made from
@@ -16,6 +16,7 @@ import argparse
 import io
 import json
 import pathlib
+import subprocess
 import sys
 import time
 import urllib.request
@@ -53,6 +54,13 @@ def zipped(bootstrap):
         entry.external_attr = 0o755 << 16
         archive.writestr(entry, bootstrap.read_bytes())
     return packed.getvalue()
+
+
+def transformed(python, parameters):
+    """The template as CloudFormation gets it."""
+    values = [f"{name}={value}" for name, value in parameters.items()]
+    said = subprocess.run([python, HERE / "transform.py", *values], check=True, stdout=subprocess.PIPE)
+    return json.loads(said.stdout)
 
 
 def functions(template):
@@ -167,18 +175,20 @@ def main():
     said = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("engine", "ledger", "door"):
         said.add_argument(f"--{name}", type=int, required=True)
-    said.add_argument("--template", type=pathlib.Path, required=True)
+    said.add_argument("--transform", required=True)
     said.add_argument("--code", type=pathlib.Path, required=True)
     said.add_argument("--stack", required=True)
     said.add_argument("parameters", nargs="*", metavar="Name=Value")
     asked = said.parse_args()
-    template = json.loads(asked.template.read_text(encoding="utf-8"))
+    parameters = json.loads((HERE / "parameters.json").read_text(encoding="utf-8"))
+    parameters.update(one.split("=", 1) for one in asked.parameters)
+    # Each deployment has a name of its own, or a change of parameters would publish no version.
+    parameters["Release"] = str(int(time.time()))
+    template = transformed(asked.transform, parameters)
     s3 = client("s3", asked.engine)
     upload(s3, template, asked.code)
     template = adapted(template, asked.ledger)
     cloud = client("cloudformation", asked.engine)
-    parameters = json.loads((HERE / "parameters.json").read_text(encoding="utf-8"))
-    parameters.update(one.split("=", 1) for one in asked.parameters)
     verify(client("sesv2", asked.engine), parameters["MailFrom"])
     outputs = deploy(cloud, s3, asked.engine, asked.stack, template, parameters)
     api = lead(client("apigatewayv2", asked.engine), cloud, asked.stack, template)

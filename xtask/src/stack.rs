@@ -44,7 +44,7 @@ pub(crate) fn test_stack() -> Result<(), Failure> {
 struct Stage<'a> {
     stand_in: &'a Venv,
     folder: PathBuf,
-    template: PathBuf,
+    transform: PathBuf,
     calls: PathBuf,
     engine: SocketAddr,
     ledger: SocketAddr,
@@ -61,9 +61,7 @@ impl<'a> Stage<'a> {
         }
         let calls = folder.join("calls");
         fs::create_dir_all(&calls).map_err(Failure::while_(calls.display()))?;
-        let template = folder.join("template.json");
-        let file = fs::File::create(&template).map_err(Failure::while_(template.display()))?;
-        run(tools.tool("python").arg("infra/stack/transform.py").stdout(file))?;
+        let transform = PathBuf::from(tools.tool("python").get_program());
 
         let [engine, ledger, door] = [(); 3].map(|()| http::free_address());
         let (engine, ledger, door) = (engine?, ledger?, door?);
@@ -85,13 +83,13 @@ impl<'a> Stage<'a> {
         }
         let front_runs = begin(&mut command, &folder, "front", door)?;
         let _running = [engine_runs, front_runs];
-        Ok(Self { stand_in, folder, template, calls, engine, ledger, door, _running })
+        Ok(Self { stand_in, folder, transform, calls, engine, ledger, door, _running })
     }
 
     /// The command that deploys; what is added to it changes parameters.
     fn deployment(&self) -> Command {
         let mut command = self.stand_in.tool("python");
-        command.arg("infra/stack/deploy.py").arg("--template").arg(&self.template);
+        command.arg("infra/stack/deploy.py").arg("--transform").arg(&self.transform);
         command.arg("--code").arg(target().join("lambda")).args(["--stack", STACK]);
         for (name, address) in [("engine", self.engine), ("ledger", self.ledger), ("door", self.door)] {
             command.args([format!("--{name}"), address.port().to_string()]);

@@ -24,6 +24,7 @@ mod events;
 mod hostile;
 mod invariants;
 mod kill;
+mod limits;
 mod observed;
 mod openapi;
 mod pipeline;

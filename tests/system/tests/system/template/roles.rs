@@ -11,7 +11,7 @@ const DEPLOYING: &str = "DeployRole";
 const TELEMETRY: [&str; 4] =
     ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 /// What each role may write to the table: the action, and the beginnings of the keys.
-const WRITES: [(&str, &str, &[&str]); 20] = [
+const WRITES: [(&str, &str, &[&str]); 21] = [
     ("Auth", "DeleteItem", &["EMAIL#*", "NAME#*", "KEY#*"]),
     ("Auth", "PutItem", &["USER#*", "EMAIL#*", "NAME#*", "REVOKED#*", "KEY#*"]),
     ("Auth", "UpdateItem", &["USER#*", "KEY#*", "RATE#*"]),
@@ -29,7 +29,8 @@ const WRITES: [(&str, &str, &[&str]); 20] = [
     ("Webhook", "PutItem", &["JOB#*"]),
     ("Webhook", "UpdateItem", &["HEALTH#*"]),
     ("Worker", "BatchWriteItem", &["JOB#*"]),
-    ("Worker", "DeleteItem", &["USER#*", "JOB#*", "KEY#*", "HEALTH#*"]),
+    ("Worker", "DeleteItem", &["JOB#*", "HEALTH#*"]),
+    ("Worker", "DeleteItem", &["USER#*", "KEY#*"]),
     ("Worker", "PutItem", &["JOB#*", "HEALTH#*"]),
     ("Worker", "UpdateItem", &["JOB#*", "RATE#*"]),
 ];
