@@ -7,9 +7,9 @@ PYTHON runs transform.py, which needs other packages; FOLDER has what cargo-lamb
 are the stack's parameters, over those of parameters.json. A stack of that name that exists already is updated. Says the stack's outputs as JSON.
 
 What differs from a deployment to AWS: ministack makes no routes of an HTTP API's OpenAPI document, so they are made from
-it here; it has no CodeDeploy and no alarms on
-several metrics, so an alias moves to a new version at once and infra/observability.yaml is left out; and each function is told its name and where the
-ledger is, so that its calls can be told from others'.
+it here; it has no CodeDeploy and no alarms on several metrics, so an alias moves to a new version at once and
+infra/observability.yaml is left out; and each function is told where the ledger is, below a path of its own, so that its
+calls can be told from others'.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def upload(s3, template, code):
 
 
 def adapted(template, ledger):
-    """The ledger and the name for each function; without what ministack does not have."""
+    """The ledger for each function; without what ministack does not have."""
     resources = template["Resources"]
     for name in [name for name, one in resources.items() if one["Type"].startswith(NOT_THERE)]:
         del resources[name]
@@ -92,7 +92,7 @@ def adapted(template, ledger):
         properties = function["Properties"]
         name = pathlib.PurePath(properties["Code"]["S3Key"]).stem
         variables = properties.setdefault("Environment", {}).setdefault("Variables", {})
-        variables.update(AWS_ENDPOINT_URL=f"http://127.0.0.1:{ledger}", AWS_SDK_UA_APP_ID=name)
+        variables.update(AWS_ENDPOINT_URL=f"http://127.0.0.1:{ledger}/-/{name}")
     return template
 
 

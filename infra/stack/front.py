@@ -4,7 +4,7 @@
 
 - The ledger is the endpoint that the functions call. It writes down each call, a JSON line each, and passes it on, or
   answers it where ministack does not know it (the moving of dead letters).
-  Which function calls it hears from the application id in the User-Agent (AWS_SDK_UA_APP_ID).
+  Each function calls it below a path of its own, /-/<function>.
 - The door is the API at the root of an address, as API Gateway's is; ministack has it below a path. Which path that is it
   is told once by a PUT to /-/api.
 """
@@ -17,7 +17,7 @@ import re
 import threading
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-connection"}
-APPLICATION = re.compile(r"\bapp/([A-Za-z]+)")
+CALLER = re.compile(r"/-/([a-z]+)(/.*)?$")
 
 
 class Quiet(http.server.BaseHTTPRequestHandler):
@@ -82,7 +82,9 @@ class Ledger(Passing):
     lock = threading.Lock()
 
     def take(self, body):
-        caller = APPLICATION.search(self.headers.get("User-Agent", ""))
+        caller = CALLER.match(self.path)
+        if caller:
+            self.path = caller.group(2) or "/"
         try:
             said = json.loads(body or b"null")
         except ValueError:
