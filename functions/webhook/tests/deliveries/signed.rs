@@ -41,18 +41,18 @@ async fn a_delivery_carries_both_signatures_and_is_recorded() {
 }
 
 #[tokio::test]
-async fn the_happy_path_takes_one_read_and_one_write_once_the_receiver_is_known() {
+async fn the_happy_path_reads_at_one_moment_and_writes_once_when_the_receiver_is_known() {
     let house = House::build().await;
     let (job, message) = house.owing(Target::Job).await;
     house.send(&message).await;
     house.step().await;
     // A turn at a receiver that nobody knows, and what it has shown.
-    let first = ["BatchGetItem", "UpdateItem", "GetSecretValue", "UpdateItem", "PutItem"];
+    let first = ["BatchGetItem", "Query", "UpdateItem", "GetSecretValue", "UpdateItem", "PutItem"];
     assert_eq!(house.faults.calls(), first);
     let next = house.job(job.user_id, None).await;
     house.send(&house.message(&next, Target::Job)).await;
     house.step().await;
-    assert_eq!(house.faults.calls(), ["BatchGetItem", "PutItem"]);
+    assert_eq!(house.faults.calls(), ["BatchGetItem", "Query", "PutItem"]);
     assert_eq!(house.sink.arrivals(), 2);
 }
 
@@ -66,7 +66,7 @@ async fn the_deployments_own_webhook_has_its_own_secret() {
     assert!(request.verified_by(DEPLOYMENT_SECRET));
     assert_eq!(request.header("x-signature"), hex_of_body(DEPLOYMENT_SECRET, &request.body));
     // The data secret has no part in it.
-    let calls = ["BatchGetItem", "UpdateItem", "GetSecretValue", "UpdateItem", "PutItem"];
+    let calls = ["BatchGetItem", "Query", "UpdateItem", "GetSecretValue", "UpdateItem", "PutItem"];
     assert_eq!(from_record.faults.calls(), calls);
 
     let from_variable = House::with(&[("WEBHOOK_SECRET", "plain text")]).await;

@@ -103,15 +103,17 @@ async fn a_job_is_followed_by_its_id_through_the_log_of_every_function() {
         let about = lines.iter().filter(|line| line["job"] == job.as_str());
         about.filter(|line| writer(line).as_deref() == Some(function)).cloned().collect::<Vec<_>>()
     };
-    let [first, again] = &of("worker")[..] else { panic!("{:?}", of("worker")) };
+    let attempts: Vec<_> = of("worker").into_iter().filter(|line| line["message"] == "attempted").collect();
+    let [first, again] = &attempts[..] else { panic!("{attempts:?}") };
     for line in [first, again] {
-        assert_eq!((&line["message"], &line["state"]), (&json!("attempted"), &json!("completed")), "{line}");
+        assert_eq!(line["state"], "completed", "{line}");
     }
     assert_ne!(first["run"], again["run"]);
-    let created: Vec<_> = of("jobs").into_iter().filter(|line| line["method"] == "POST").collect();
+    let answers = |function| of(function).into_iter().filter(|line| line["message"] == "answered");
+    let created: Vec<_> = answers("jobs").filter(|line| line["method"] == "POST").collect();
     let [created] = &created[..] else { panic!("{created:?}") };
-    assert_eq!((&created["message"], &created["status"]), (&json!("answered"), &json!(201)));
-    assert_eq!(of("run").len(), 1);
+    assert_eq!(created["status"], 201);
+    assert_eq!(answers("run").count(), 1);
     watched.process.stop();
 }
 
@@ -132,18 +134,21 @@ async fn every_line_about_a_call_has_its_ids_and_a_problem_has_the_same() {
     let lines = watched.lines();
     let (mut of_requests, mut of_records) = (0, 0);
     for line in &lines {
-        // What is said before the first call has none.
-        if line["message"] == "listening" {
+        // What is said before the first call has none, and what libraries say of themselves may have none.
+        let of_a_library = line["target"].as_str().is_some_and(|target| target.starts_with("aws_"));
+        if line["message"] == "listening" || of_a_library {
             continue;
         }
         assert!(is_id(line, "requestId", &[32]) && is_id(line, "traceId", &[1, 8, 24]), "{line}");
-        assert!(line["timestamp"].as_str().is_some() && line["level"] == "INFO", "{line}");
+        assert!(line["timestamp"].as_str().is_some(), "{line}");
+        assert!(["INFO", "DEBUG"].contains(&line["level"].as_str().unwrap()), "{line}");
         of_requests += usize::from(line["path"].is_string());
         of_records += usize::from(line["messageId"].is_string());
         if line["messageId"].is_string() {
             assert!(line["job"].as_str().is_some_and(|job| job.starts_with("job_")), "{line}");
         }
-        assert!(line.to_string().len() < 450, "each byte is billed: {line}");
+        let is_billed = line["level"] == "INFO";
+        assert!(!is_billed || line.to_string().len() < 450, "each byte is billed: {line}");
     }
     assert!(of_requests > 5 && of_records >= 3, "{of_requests} {of_records}");
     watched.process.stop();
